@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Dense linear algebra: tiled, cancellable, and over as many cores as the context lends.
+ *
+ * DESIGN. The only room that includes cblas.h and lapacke.h. OpenBLAS is linked in its
+ * single-threaded build; the threads are ours, and each tile is one BLAS call of well under
+ * 250 ms, with the context polled between tiles. All matrices are double, row-major, with a
+ * leading dimension (elements between rows). Tiles write disjoint parts, so results are the
+ * same bits for any number of lanes. Every function returns TG_OK, the context's stop error,
+ * or TG_NUMERIC with the reason in the function's comment.
+ */
+#ifndef TG_LINALG_H
+#define TG_LINALG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/ctx.h"
+
+enum tg_trans { TG_N, TG_T };
+
+/* C (m x n) = alpha op(A) op(B) + beta C; op(A) is m x k, op(B) is k x n. 2mnk FLOPs. */
+TG_MUST_CHECK enum tg_err tg_gemm(const struct tg_ctx *ctx, enum tg_trans ta, enum tg_trans tb,
+                                  int64_t m, int64_t n, int64_t k, double alpha,
+                                  const double *a, size_t lda, const double *b, size_t ldb,
+                                  double beta, double *c, size_t ldc);
+
+/*
+ * C (n x n, both triangles written) = alpha op(A) op(A)^T + beta C; op(A) is n x k:
+ * trans TG_N: A is n x k; trans TG_T: A is k x n and C = alpha A^T A + beta C. n^2 k FLOPs.
+ */
+TG_MUST_CHECK enum tg_err tg_syrk(const struct tg_ctx *ctx, enum tg_trans trans, int64_t n,
+                                  int64_t k, double alpha, const double *a, size_t lda,
+                                  double beta, double *c, size_t ldc);
+
+/* Solve op(T) X = B or X op(T) = B in place of B (m x n); T triangular, not unit. */
+TG_MUST_CHECK enum tg_err tg_trsm(const struct tg_ctx *ctx, bool left, bool upper,
+                                  enum tg_trans trans, int64_t m, int64_t n, const double *t,
+                                  size_t ldt, double *b, size_t ldb);
+
+/*
+ * Lower Cholesky factor in place (strict upper triangle zeroed). TG_NUMERIC when a pivot is
+ * not positive; *pivot is then its index. `pivot` may be NULL.
+ */
+TG_MUST_CHECK enum tg_err tg_chol(const struct tg_ctx *ctx, int64_t n, double *a, size_t lda,
+                                  int64_t *pivot);
+
+/*
+ * Thin QR of A (m x n, m >= n): A becomes Q (m x n), R (n x n upper) is written to r.
+ * `work` has tg_qr_work(m, n) doubles.
+ */
+size_t tg_qr_work(int64_t m, int64_t n);
+TG_MUST_CHECK enum tg_err tg_qr(const struct tg_ctx *ctx, int64_t m, int64_t n, double *a,
+                                size_t lda, double *r, size_t ldr, double *work);
+
+/*
+ * Symmetric eigenproblem, eigenvalues ASCENDING in w[n]. With vectors, A becomes V with one
+ * eigenvector per COLUMN; without, A is destroyed. `work` has tg_eigh_work(n, vectors)
+ * doubles. TG_NUMERIC if it does not converge or an entry is not finite.
+ */
+size_t tg_eigh_work(int64_t n, bool vectors);
+TG_MUST_CHECK enum tg_err tg_eigh(const struct tg_ctx *ctx, int64_t n, bool vectors, double *a,
+                                  size_t lda, double *w, double *work);
+
+/*
+ * Singular values DESCENDING in s[min(m, n)]; A is destroyed. With u (m x min) and vt
+ * (min x n) also the thin singular vectors; both NULL or both given. `work` has
+ * tg_svd_work(m, n, vectors) doubles. Errors as tg_eigh.
+ */
+size_t tg_svd_work(int64_t m, int64_t n, bool vectors);
+TG_MUST_CHECK enum tg_err tg_svd(const struct tg_ctx *ctx, int64_t m, int64_t n, double *a,
+                                 size_t lda, double *s, double *u, size_t ldu, double *vt,
+                                 size_t ldvt, double *work);
+
+/*
+ * Single-precision lower-triangle Gram block for streams: C (n x n, ld n) = A A^T with A
+ * n x k, floats, on the calling thread, no polling (the caller keeps k small).
+ */
+void tg_ssyrk_block(int64_t n, int64_t k, const float *a, size_t lda, float *c);
+/* The same in double. */
+void tg_dsyrk_block(int64_t n, int64_t k, const double *a, size_t lda, double *c);
+
+/* What numerical library is in use; strings are static. */
+struct tg_blas_info {
+    const char *config; /* "OpenBLAS 0.3.21 ... SINGLE_THREADED" */
+    const char *core;   /* "Cooperlake" */
+    bool threaded;      /* the build makes threads of its own */
+};
+struct tg_blas_info tg_blas_describe(void);
+
+/*
+ * First call of every thread that computes: binds BLAS to one thread in builds that could
+ * make more. At start-up the daemon calls tg_blas_check(): a small product against a closed
+ * form from two threads at once; TG_INTERNAL with the cure in `report` if it is wrong.
+ */
+void tg_blas_enter_thread(void);
+TG_MUST_CHECK enum tg_err tg_blas_check(struct tg_report *report);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Statistics: streaming moments and the tails of the standard distributions.
+ *
+ * DESIGN. Plain functions of numbers. Moments of parts are merged pairwise, so a caller that
+ * always cuts at the same places gets the same bits whoever computed the parts. The
+ * distribution functions are accurate in relative terms in their small tail.
+ */
+#ifndef TG_STATS_H
+#define TG_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Count, mean and sum of squared deviations; {0} is empty. */
+struct tg_moments {
+    int64_t count;
+    double mean;
+    double m2;
+};
+
+void tg_moments_add(struct tg_moments *moments, size_t n, const double *x);
+void tg_moments_merge(struct tg_moments *moments, const struct tg_moments *other);
+
+/* Unbiased variance; NaN for fewer than two numbers. */
+double tg_moments_variance(const struct tg_moments *moments);
+
+/* Standard error of the mean, sqrt(variance / count); NaN for fewer than two numbers. */
+double tg_moments_sem(const struct tg_moments *moments);
+
+/* P(Z <= x) of the standard normal. */
+double tg_normal_cdf(double x);
+
+/* Its inverse; -inf at 0, inf at 1, NaN outside [0, 1]. */
+double tg_normal_quantile(double p);
+
+/* P(X > x) of chi-square with `dof` > 0 degrees of freedom; 1 for x <= 0. */
+double tg_chi2_sf(double x, double dof);
+
+#endif

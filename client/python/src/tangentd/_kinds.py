@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""One method for each kind of job. Generated from the daemon's table of kinds."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any, Literal, Mapping, Optional, Sequence, Union
+
+from ._arrays import ArrayLike
+
+if TYPE_CHECKING:
+    from ._job import Job
+
+Priority = Literal["high", "normal", "low"]
+Time = Union[datetime.datetime, str, float]
+ArrayList = Union[Mapping[str, ArrayLike], Sequence[ArrayLike]]
+
+
+class KindMethods:
+    """The methods of a client that submit jobs, one for each kind."""
+
+    def _submit_kind(
+        self, kind: str, params: Mapping[str, Any], inputs: Mapping[str, Any], **options: Any
+    ) -> Job:
+        raise NotImplementedError
+
+    def pca(
+        self,
+        trajectory: ArrayLike,
+        *,
+        components: int = 10,
+        reference: Literal["first", "last"] = "first",
+        return_gram: bool = False,
+        name: Optional[str] = None,
+        priority: Optional[Priority] = None,
+        max_run_s: Optional[float] = None,
+        deadline: Optional[Time] = None,
+        keep: bool = False,
+        cache: bool = True,
+    ) -> Job:
+        """Principal components of a trajectory.
+
+        Projects the path of a network's weights during training onto its principal components,
+        and sets the explained variance beside that of a random walk. A walk in many dimensions
+        already has 61 % of its variance along one component and draws Lissajous curves, so only
+        what differs from it tells about the training.
+
+        Parameters
+        ----------
+        trajectory : array of shape (n,d)
+            3 to 5000 points in the order of time, one a row: a network's weights, flattened, at
+            n moments of its training. Read in one pass from the stored file, so d may be very
+            large.
+        components : integer from 1 to 100
+            Principal components to report; at most one less than there are points, and at most
+            as many as there are dimensions.
+        reference : one of first, last
+            The point that is subtracted before products are taken. It does not change the
+            result but its accuracy: take the point that most others are near.
+        return_gram : true or false
+            Also return the centred Gram matrix, from which every score and distance follows.
+        name : Optional[str]
+            A name for people.
+        priority : Optional[Priority]
+            Which of the waiting jobs runs first.
+        max_run_s : Optional[float]
+            Seconds the job may run.
+        deadline : Optional[Time]
+            When the job must have ended: a time, RFC 3339 text, or Unix seconds.
+        keep : bool
+            Never remove the job by retention.
+        cache : bool
+            Take a stored result of the same job if there is one.
+
+        Returns
+        -------
+        Job
+            On disk and waiting; its result has
+
+            n : value, integer
+                Points.
+            d : value, integer
+                Dimensions.
+            first_component_ratio : value, number
+                Share of the variance along the first component.
+            random_walk_first_component_ratio : value, number
+                The same for a random walk of n points in many dimensions: 6/pi^2 for large n.
+            step_null_first_component_ratio : value, number
+                The same for a walk in independent directions with the measured step lengths; a
+                learning rate schedule alone moves it.
+            total_variance : value, number
+                Sum of squared distances from the mean over n - 1.
+            d_eff : value, number
+                Effective dimensions of the steps: 1 over their mean squared cosine.
+            components : value, array
+                One row a component: k, explained_variance (over n - 1, as scikit-learn), ratio,
+                random_walk_ratio, step_null_ratio, band (one standard deviation of
+                random_walk_ratio, sqrt(2 / d_eff) of it), dct_overlap (cosine of the scores
+                with the walk's, a cosine curve of k half periods).
+            scores : array, float64 (n,k)
+                The points in the components' coordinates; the entry of largest magnitude of
+                each component is positive.
+            explained_variance : array, float64 (k)
+                Eigenvalues of the covariance.
+            explained_variance_ratio : array, float64 (k)
+                Shares of the total variance.
+            step_norm : array, float64 (n-1)
+                Length of each step.
+            distance_from_start : array, float64 (n)
+                Distance of each point from the first.
+            distance_from_end : array, float64 (n)
+                Distance of each point from the last.
+            gram : array, float64 (n,n)
+                Centred Gram matrix, with `return_gram`.
+            path : figure
+                The path in the plane of the first two components.
+            scree : figure
+                Explained variance ratios, measured and of a random walk.
+            distance : figure
+                Distance from the start and from the end, point by point.
+            ratio_error : quality, number
+                First-order bound on the error of every ratio.
+            precision : quality, string
+                Of the products: single for float32, float16 and bfloat16 data, else double;
+                sums are double.
+            negative_eigenvalues : quality, integer
+                Eigenvalues below zero beyond the solver's rounding; in exact arithmetic there
+                are none.
+            unchanged_coordinates : quality, number
+                Fraction of coordinates that a step leaves exactly as they were.
+
+        References
+        ----------
+        J. M. Antognini, J. Sohl-Dickstein, "PCA of high dimensional random walks with
+        comparison to neural network training", NeurIPS 2018, arXiv:1806.08805.
+        """
+        return self._submit_kind(
+            "pca",
+            {
+                "components": components,
+                "reference": reference,
+                "return_gram": return_gram,
+            },
+            {"trajectory": trajectory},
+            name=name,
+            priority=priority,
+            max_run_s=max_run_s,
+            deadline=deadline,
+            keep=keep,
+            cache=cache,
+        )
+
+    def svcca(
+        self,
+        layers: Optional[ArrayList] = None,
+        a: Optional[ArrayLike] = None,
+        b: Optional[ArrayLike] = None,
+        *,
+        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased"]] = ("cca", "svcca", "cka", "cka_debiased"),
+        threshold: float = 0.99,
+        rule: Literal["variance", "sv_sum"] = "variance",
+        rank_tolerance: float = 0,
+        name: Optional[str] = None,
+        priority: Optional[Priority] = None,
+        max_run_s: Optional[float] = None,
+        deadline: Optional[Time] = None,
+        keep: bool = False,
+        cache: bool = True,
+    ) -> Job:
+        """Similarity of representations (CCA, SVCCA, CKA).
+
+        Compares layers of neural networks by their activations on the same samples: every pair
+        of the layers given, each layer decomposed once. Canonical correlations ignore any
+        invertible linear map of the units; SVCCA first keeps the directions that hold 99 % of a
+        layer; linear CKA ignores rotations and scale only, and its debiased form does not grow
+        with the number of units.
+
+        Parameters
+        ----------
+        layers : 1 to 128 arrays of shape (n,d)
+            Activations of two or more layers, one array each: rows are samples, columns are
+            units. All have the same samples in the same order; the number of units may differ.
+        a : array of shape (n,d)
+            One layer, when only two are compared. Goes with `b`.
+        b : array of shape (n,d)
+            The other layer, for the same samples as `a`.
+        measures : list of distinct names out of cca, svcca, cka, cka_debiased
+            Which measures to compute. All of them follow from one decomposition of each layer,
+            so leaving some out saves little.
+        threshold : number from 1e-06 to 1
+            Share of a layer that the directions kept by SVCCA hold, by either rule. 1 keeps
+            every direction and makes SVCCA equal to CCA.
+        rule : one of variance, sv_sum
+            What `threshold` is a share of in the headline `svcca`: the variance (squared
+            singular values) or the sum of singular values, as in the paper's appendix. Both are
+            reported.
+        rank_tolerance : number from 0 to 0.5
+            Singular values below this share of the largest count as zero. 0 means max(n, d)
+            times the machine epsilon.
+        name : Optional[str]
+            A name for people.
+        priority : Optional[Priority]
+            Which of the waiting jobs runs first.
+        max_run_s : Optional[float]
+            Seconds the job may run.
+        deadline : Optional[Time]
+            When the job must have ended: a time, RFC 3339 text, or Unix seconds.
+        keep : bool
+            Never remove the job by retention.
+        cache : bool
+            Take a stored result of the same job if there is one.
+
+        Returns
+        -------
+        Job
+            On disk and waiting; its result has
+
+            n : value, integer
+                Samples.
+            layers : value, array
+                One row a layer: name, n, d, constant_units (that never change), rank, condition
+                (largest over smallest singular value within the rank), k_variance and k_sv_sum
+                (directions that hold `threshold` by either rule).
+            pairs : value, array
+                One row a pair of layers: a, b, cca_mean (mean canonical correlation),
+                cca_mean_squared, null_cca_mean_squared (its expectation for unrelated Gaussian
+                data), forced_ones (canonical correlations that are 1 whatever the data, because
+                there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b,
+                svcca_variance and svcca_sv_sum, cka, cka_debiased.
+            cca : array, float64 (L,L)
+                Mean canonical correlation of every pair.
+            svcca : array, float64 (L,L)
+                SVCCA of every pair by `rule`.
+            cka : array, float64 (L,L)
+                Linear CKA of every pair.
+            cka_debiased : array, float64 (L,L)
+                Debiased linear CKA of every pair; may be below 0.
+            singular_values : array, float64 (L,D)
+                Singular values of each centred layer, padded with 0 to the largest number of
+                units D.
+            cca_correlations : array, float64 (P,D)
+                Canonical correlations of each of the P pairs in the order of `pairs`, padded
+                with 0. Left out, with a warning, where all pairs together have too many.
+            svcca_correlations : array, float64 (P,D)
+                The same for the directions that SVCCA keeps by `rule`.
+            cca_heatmap : figure
+                Mean canonical correlation, layer by layer.
+            svcca_heatmap : figure
+                SVCCA, layer by layer.
+            cka_heatmap : figure
+                Linear CKA, layer by layer.
+            cka_debiased_heatmap : figure
+                Debiased linear CKA, layer by layer.
+            spectrum : figure
+                Singular values of each layer, of the first 12 layers.
+            layers : quality, array
+                One row a layer: name, route (gram, gram_cholesky or qr: how the basis was made,
+                by the condition), condition, orthogonality_error (largest entry of U^T U - I).
+            orthogonality_error : quality, number
+                The largest of all layers; canonical correlations are about as accurate.
+
+        References
+        ----------
+        M. Raghu, J. Gilmer, J. Yosinski, J. Sohl-Dickstein, "SVCCA: Singular Vector Canonical
+        Correlation Analysis for Deep Learning Dynamics and Interpretability", NeurIPS 2017,
+        arXiv:1706.05806. S. Kornblith, M. Norouzi, H. Lee, G. Hinton, "Similarity of Neural
+        Network Representations Revisited", ICML 2019, arXiv:1905.00414.
+        """
+        return self._submit_kind(
+            "svcca",
+            {
+                "measures": measures,
+                "threshold": threshold,
+                "rule": rule,
+                "rank_tolerance": rank_tolerance,
+            },
+            {"layers": layers, "a": a, "b": b},
+            name=name,
+            priority=priority,
+            max_run_s=max_run_s,
+            deadline=deadline,
+            keep=keep,
+            cache=cache,
+        )

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Binding: references become views.
+ *
+ * DESIGN. Files are opened once per digest however many references name them, and stay
+ * open until the job is released.
+ */
+#include "proto/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/fault.h"
+
+struct opened {
+    char sha256[TG_SHA256_HEX];
+    void *handle;
+    struct tg_array_file file;
+};
+
+struct binding {
+    struct tg_opener opener;
+    struct opened *opened;
+    size_t nopened;
+    struct tg_bound *bound; /* of all inputs, one behind the other */
+};
+
+struct binder {
+    struct binding *binding;
+    struct tg_job *job;
+    struct tg_report *report;
+    bool headers_only;
+    size_t max_decoded_bytes;
+};
+
+static enum tg_err no_memory(struct tg_report *report)
+{
+    return tg_fault_add(report, TG_NOMEM, NULL, "There is no memory for this.");
+}
+
+/* The opened file of a reference; NULL with a fault when it cannot be read. */
+static struct opened *open_file(struct binder *b, const struct tg_ref *ref)
+{
+    struct binding *binding = b->binding;
+    struct opened *opened = &binding->opened[binding->nopened];
+    struct tg_report why;
+    const void *bytes;
+    size_t n;
+    for (size_t i = 0; i < binding->nopened; i++)
+        if (!strcmp(binding->opened[i].sha256, ref->sha256))
+            return &binding->opened[i];
+    enum tg_err err =
+        binding->opener.open(binding->opener.self, ref->sha256, &bytes, &n, &opened->handle);
+    if (err) {
+        if (err == TG_UNKNOWN_DATA)
+            tg_fault_add_value(b->report, err, ref->pointer, ref->sha256, NULL,
+                               "No data with this SHA-256 is stored here; send it with PUT "
+                               "/v1/data/%s.",
+                               ref->sha256);
+        else
+            tg_fault_add(b->report, err, ref->pointer, "The data cannot be opened: %s.",
+                         tg_err_title(err));
+        return NULL;
+    }
+    tg_report_init(&why);
+    err = tg_array_file_open(bytes, n, &opened->file, &why);
+    if (err) {
+        tg_fault_add(b->report, err, ref->pointer, "%s", why.detail);
+        binding->opener.close(binding->opener.self, opened->handle);
+        return NULL;
+    }
+    snprintf(opened->sha256, sizeof(opened->sha256), "%s", ref->sha256);
+    binding->nopened++;
+    return opened;
+}
+
+static void tell_keys(struct binder *b, const struct tg_array_file *file,
+                      const struct tg_ref *ref)
+{
+    char pointer[TG_POINTER_SIZE], allowed[sizeof(((struct tg_fault *)0)->allowed)];
+    const char **names = malloc((file->nmembers + 1) * sizeof(*names));
+    if (!names) {
+        no_memory(b->report);
+        return;
+    }
+    for (size_t i = 0; i < file->nmembers; i++)
+        names[i] = file->member[i].name;
+    tg_join(allowed, sizeof(allowed), names, file->nmembers);
+    tg_pointer_add(pointer, ref->pointer, "key");
+    if (ref->key && file->nmembers == 1 && !*names[0])
+        tg_fault_add_value(b->report, TG_INVALID, pointer, ref->key, NULL,
+                           "The file is %s and holds one array without a name; leave `key` "
+                           "out.",
+                           tg_format_name(file->format));
+    else if (ref->key)
+        tg_fault_unknown(b->report, pointer, "array", ref->key, names, file->nmembers);
+    else
+        tg_fault_add_value(b->report, TG_INVALID, pointer, NULL, allowed,
+                           "The file holds %zu arrays; `key` tells which one is meant.",
+                           file->nmembers);
+    free(names);
+}
+
+static struct tg_array_member *find_member(struct binder *b, const struct tg_array_file *file,
+                                           const struct tg_ref *ref)
+{
+    if (!ref->key && file->nmembers == 1)
+        return &file->member[0];
+    for (size_t i = 0; ref->key && *ref->key && i < file->nmembers; i++)
+        if (!strcmp(file->member[i].name, ref->key))
+            return &file->member[i];
+    tell_keys(b, file, ref);
+    return NULL;
+}
+
+/* Whether the array's shape is one the input takes. */
+static bool check_shape(struct binder *b, const struct tg_input *input,
+                        const struct tg_ref *ref, const struct tg_mat *mat)
+{
+    char got[TG_GOT_SIZE], allowed[64];
+    tg_mat_shape_text(mat, got, sizeof(got));
+    if (input->ndim_lo == input->ndim_hi)
+        snprintf(allowed, sizeof(allowed), "%d dimensions", input->ndim_lo);
+    else
+        snprintf(allowed, sizeof(allowed), "%d to %d dimensions", input->ndim_lo,
+                 input->ndim_hi);
+    if (mat->ndim < input->ndim_lo || mat->ndim > input->ndim_hi) {
+        tg_fault_add_value(b->report, TG_INVALID, ref->pointer, got, allowed,
+                           "`%s` takes arrays of %s (%s); this one has shape %s.",
+                           input->name, allowed, input->shape, got);
+        return false;
+    }
+    if (!tg_mat_count(mat)) {
+        tg_fault_add_value(b->report, TG_INVALID, ref->pointer, got, NULL,
+                           "The array is empty: its shape is %s.", got);
+        return false;
+    }
+    return true;
+}
+
+static void bind_ref(struct binder *b, const struct tg_input *input, const struct tg_ref *ref,
+                     struct tg_bound *bound)
+{
+    struct opened *opened = open_file(b, ref);
+    struct tg_array_member *member = opened ? find_member(b, &opened->file, ref) : NULL;
+    if (!member || !check_shape(b, input, ref, &member->mat))
+        return;
+    bound->name = ref->name;
+    snprintf(bound->sha256, sizeof(bound->sha256), "%s", ref->sha256);
+    bool decoded = !member->decoded_bytes || member->mat.data;
+    if (!b->headers_only && !decoded) {
+        size_t room = b->max_decoded_bytes - b->job->decoded_bytes;
+        struct tg_report why;
+        struct tg_mat mat;
+        tg_report_init(&why);
+        enum tg_err err = tg_array_file_read(&opened->file, ref->key, room, &mat, &why);
+        if (err) {
+            tg_fault_add(b->report, err, ref->pointer, "%s", why.detail);
+            return;
+        }
+        member->mat = mat;
+    }
+    if (!decoded)
+        b->job->decoded_bytes += member->decoded_bytes;
+    bound->mat = member->mat;
+}
+
+static enum tg_err allocate(const struct tg_request_spec *spec, size_t nrefs,
+                            struct tg_job *job, struct tg_report *report)
+{
+    struct binding *binding = calloc(1, sizeof(*binding));
+    if (!binding)
+        return no_memory(report);
+    job->priv = binding;
+    job->inputs = calloc(spec->kind->ninputs + 1, sizeof(*job->inputs));
+    binding->opened = calloc(nrefs + 1, sizeof(*binding->opened));
+    binding->bound = calloc(nrefs + 1, sizeof(*binding->bound));
+    if (!job->inputs || !binding->opened || !binding->bound)
+        return no_memory(report);
+    return TG_OK;
+}
+
+enum tg_err tg_job_bind(const struct tg_request_spec *spec, const struct tg_opener *opener,
+                        bool headers_only, size_t max_decoded_bytes, struct tg_job *job,
+                        struct tg_report *report)
+{
+    struct tg_report own;
+    size_t nrefs = 0;
+    if (!report)
+        report = &own;
+    tg_report_init(report);
+    for (size_t i = 0; i < spec->kind->ninputs; i++)
+        nrefs += spec->inputs[i].n;
+    *job = (struct tg_job){.kind = spec->kind, .params = spec->params};
+    enum tg_err err = allocate(spec, nrefs, job, report);
+    if (err) {
+        tg_job_release(job);
+        return err;
+    }
+    struct binding *binding = job->priv;
+    binding->opener = *opener;
+    struct binder b = {binding, job, report, headers_only, max_decoded_bytes};
+    struct tg_bound *bound = binding->bound;
+    for (size_t i = 0; i < spec->kind->ninputs; i++) {
+        const struct tg_input_refs *refs = &spec->inputs[i];
+        job->inputs[i] = (struct tg_job_input){refs->input, bound, refs->n};
+        for (size_t k = 0; k < refs->n; k++)
+            bind_ref(&b, refs->input, &refs->ref[k], bound++);
+    }
+    if (!report->count && job->kind->check)
+        job->kind->check(job, report);
+    if (!report->count)
+        return TG_OK;
+    tg_job_release(job);
+    return report->code;
+}
+
+void tg_job_release(struct tg_job *job)
+{
+    struct binding *binding = job->priv;
+    for (size_t i = 0; binding && i < binding->nopened; i++) {
+        tg_array_file_release(&binding->opened[i].file);
+        binding->opener.close(binding->opener.self, binding->opened[i].handle);
+    }
+    if (binding) {
+        free(binding->opened);
+        free(binding->bound);
+    }
+    free(binding);
+    free(job->inputs);
+    *job = (struct tg_job){0};
+}
+
+const struct tg_job_input *tg_job_input(const struct tg_job *job, const char *name)
+{
+    for (size_t i = 0; i < job->kind->ninputs; i++)
+        if (!strcmp(job->kind->inputs[i].name, name))
+            return &job->inputs[i];
+    TG_BUG("the table has no such input");
+}

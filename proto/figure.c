@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Figures.
+ *
+ * DESIGN. Each shape is a template, JSON with ' for ", into which titles, data and sizes are
+ * set by path.
+ */
+#include "proto/figure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/template.h"
+
+enum { ROWS_MAX = 5000, CELL = 48, SIDE_MIN = 120, SIDE_MAX = 640, CELLS_WITH_TEXT = 400 };
+
+static const char heatmap_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'width': 0, 'height': 0, 'data': {'values': []},"
+    " 'encoding': {'x': {'field': 'x', 'type': 'nominal', 'title': '', 'sort': []},"
+    "              'y': {'field': 'y', 'type': 'nominal', 'title': '', 'sort': []}},"
+    " 'layer': [{'mark': {'type': 'rect', 'tooltip': true},"
+    "            'encoding': {'color': {'field': 'z', 'type': 'quantitative', 'title': '',"
+    "                                   'scale': {'scheme': 'viridis'}}}}]}";
+
+static const char cell_text_template[] =
+    "{'mark': 'text',"
+    " 'encoding': {'text': {'field': 'z', 'type': 'quantitative', 'format': '.3~g'},"
+    "              'color': {'condition': {'test': '', 'value': 'black'},"
+    "                        'value': 'white'}}}";
+
+static const char lines_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'width': 480, 'height': 300, 'data': {'values': []},"
+    " 'encoding': {'x': {'field': 'x', 'type': 'quantitative', 'title': ''},"
+    "              'y': {'field': 'y', 'type': 'quantitative', 'title': '', 'scale': {}},"
+    "              'color': {'field': 'series', 'type': 'nominal', 'title': null,"
+    "                        'sort': []}},"
+    " 'layer': [{'mark': {'type': 'line', 'tooltip': true},"
+    "            'transform': [{'filter': '!datum.points'}]},"
+    "           {'mark': {'type': 'point', 'filled': true, 'tooltip': true},"
+    "            'transform': [{'filter': 'datum.points'}]}]}";
+
+static const char path_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'width': 400, 'height': 400, 'data': {'values': []},"
+    " 'encoding': {'x': {'field': 'x', 'type': 'quantitative', 'title': '',"
+    "                    'scale': {'zero': false}},"
+    "              'y': {'field': 'y', 'type': 'quantitative', 'title': '',"
+    "                    'scale': {'zero': false}},"
+    "              'order': {'field': 'step', 'type': 'quantitative'}},"
+    " 'layer': [{'mark': {'type': 'line', 'color': 'lightgray'}},"
+    "           {'mark': {'type': 'point', 'filled': true, 'tooltip': true},"
+    "            'encoding': {'color': {'field': 'step', 'type': 'quantitative',"
+    "                                   'scale': {'scheme': 'viridis'}}}},"
+    "           {'mark': {'type': 'point', 'filled': true, 'size': 120},"
+    "            'transform': [{'filter': 'datum.end != null'}],"
+    "            'encoding': {'shape': {'field': 'end', 'type': 'nominal', 'title': null,"
+    "                                   'sort': ['start', 'end']},"
+    "                         'color': {'value': 'black'}}}]}";
+
+static const char bars_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'width': 480, 'height': 300, 'data': {'values': []},"
+    " 'encoding': {'x': {'field': 'x', 'type': 'ordinal', 'title': ''}},"
+    " 'layer': [{'mark': {'type': 'bar', 'tooltip': true},"
+    "            'encoding': {'y': {'field': 'bar', 'type': 'quantitative', 'title': ''},"
+    "                         'color': {'datum': ''}}},"
+    "           {'mark': {'type': 'tick', 'thickness': 2, 'tooltip': true},"
+    "            'encoding': {'y': {'field': 'mark', 'type': 'quantitative', 'title': ''},"
+    "                         'color': {'datum': ''}}}]}";
+
+/* A figure under way: once something fails, spec is NULL and stays so. */
+struct figure {
+    json_t *spec;
+    json_t *rows; /* borrowed from spec */
+};
+
+static void fail(struct figure *figure)
+{
+    json_decref(figure->spec);
+    *figure = (struct figure){NULL, NULL};
+}
+
+/* Set what the path of names leads to (a digit is an index); takes `value`. */
+static void set(struct figure *figure, json_t *value, const char *path)
+{
+    json_t *at = figure->spec;
+    char name[24];
+    size_t n = strcspn(path, "/");
+    for (; path[n]; path += n + 1, n = strcspn(path, "/")) {
+        memcpy(name, path, n);
+        name[n] = '\0';
+        at = json_is_array(at) ? json_array_get(at, (size_t)(name[0] - '0'))
+                               : json_object_get(at, name);
+    }
+    if (json_object_set_new(at, path, value))
+        fail(figure);
+}
+
+static void set_text(struct figure *figure, const char *text, const char *path)
+{
+    set(figure, json_string(text), path);
+}
+
+static struct figure begin(const char *template, const char *what, const char *title,
+                           const char *xtitle)
+{
+    struct figure figure = {tg_json_template(template), NULL};
+    figure.rows = json_object_get(json_object_get(figure.spec, "data"), "values");
+    set_text(&figure, title, "title");
+    set(&figure, json_sprintf("%s: %s over %s.", what, title, xtitle), "description");
+    set_text(&figure, xtitle, "encoding/x/title");
+    return figure;
+}
+
+static void add_row(struct figure *figure, json_t *row)
+{
+    if (json_array_append_new(figure->rows, row))
+        fail(figure);
+}
+
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+/* Only every stride-th point is shown, so that at most ROWS_MAX rows go inline. */
+static size_t thin(struct figure *figure, size_t n)
+{
+    size_t stride = n > ROWS_MAX ? (n + ROWS_MAX - 1) / ROWS_MAX : 1;
+    if (stride > 1)
+        set(figure, json_pack("{s:I}", "stride", (json_int_t)stride), "usermeta");
+    return stride;
+}
+
+/* Labels in their own order; Vega-Lite would sort them. */
+static json_t *labels_value(const char *const *labels, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < n; i++) {
+        if (json_array_append_new(list, json_string(labels[i]))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static int side(size_t cells)
+{
+    return (int)fmin(fmax((double)cells * CELL, SIDE_MIN), SIDE_MAX);
+}
+
+/* The number in each cell: black on the bright end of the colours, white on the dark one. */
+static void add_cell_text(struct figure *figure, const double *z, size_t n)
+{
+    double lo = INFINITY, hi = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        if (isfinite(z[i])) {
+            lo = fmin(lo, z[i]);
+            hi = fmax(hi, z[i]);
+        }
+    }
+    if (json_array_append_new(json_object_get(figure->spec, "layer"),
+                              tg_json_template(cell_text_template)))
+        fail(figure);
+    set(figure, json_sprintf("datum.z > %.9g", isfinite(lo) ? lo + 0.6 * (hi - lo) : 0.0),
+        "layer/1/encoding/color/condition/test");
+}
+
+json_t *tg_figure_heatmap(const char *title, const char *xtitle, const char *ytitle,
+                          const char *ztitle, const char *const *xlabels, size_t cols,
+                          const char *const *ylabels, size_t rows, const double *z)
+{
+    struct figure figure = begin(heatmap_template, "Heat map", title, xtitle);
+    size_t n = rows * cols;
+    set(&figure, json_integer(side(cols)), "width");
+    set(&figure, json_integer(side(rows)), "height");
+    set(&figure, labels_value(xlabels, cols), "encoding/x/sort");
+    set(&figure, labels_value(ylabels, rows), "encoding/y/sort");
+    set_text(&figure, ytitle, "encoding/y/title");
+    set_text(&figure, ztitle, "layer/0/encoding/color/title");
+    if (n <= CELLS_WITH_TEXT)
+        add_cell_text(&figure, z, n);
+    size_t stride = thin(&figure, n);
+    for (size_t i = 0; i < n; i += stride)
+        add_row(&figure, json_pack("{s:s, s:s, s:o}", "x", xlabels[i % cols], "y",
+                                   ylabels[i / cols], "z", number(z[i])));
+    return figure.spec;
+}
+
+json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitle,
+                        const struct tg_series *series, size_t nseries, bool logy)
+{
+    struct figure figure = begin(lines_template, "Lines", title, xtitle);
+    const char **names = calloc(nseries + 1, sizeof(*names));
+    size_t total = 0;
+    for (size_t i = 0; i < nseries; i++) {
+        total += series[i].n;
+        if (names)
+            names[i] = series[i].name;
+    }
+    set(&figure, names ? labels_value(names, nseries) : NULL, "encoding/color/sort");
+    free(names);
+    set_text(&figure, ytitle, "encoding/y/title");
+    if (logy)
+        set_text(&figure, "log", "encoding/y/scale/type");
+    size_t stride = thin(&figure, total);
+    for (size_t i = 0; i < nseries; i++) {
+        const struct tg_series *s = &series[i];
+        for (size_t k = 0; k < s->n; k += stride) {
+            bool shown = !logy || s->y[k] > 0;
+            add_row(&figure,
+                    json_pack("{s:s, s:o, s:o, s:b}", "series", s->name, "x",
+                              number(s->x ? s->x[k] : (double)(k + 1)), "y",
+                              shown ? number(s->y[k]) : json_null(), "points", s->points));
+        }
+    }
+    return figure.spec;
+}
+
+json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle,
+                       const double *x, const double *y, size_t n)
+{
+    struct figure figure = begin(path_template, "Path in the plane", title, xtitle);
+    size_t stride = thin(&figure, n + 1);
+    set_text(&figure, ytitle, "encoding/y/title");
+    for (size_t i = 0; i < n; i++) {
+        const char *end = i == 0 ? "start" : i + 1 == n ? "end" : NULL;
+        if (i % stride == 0 || end)
+            add_row(&figure, json_pack("{s:I, s:o, s:o, s:s*}", "step", (json_int_t)i, "x",
+                                       number(x[i]), "y", number(y[i]), "end", end));
+    }
+    return figure.spec;
+}
+
+json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle,
+                       const char *bar_name, const double *bars, const char *mark_name,
+                       const double *marks, size_t n)
+{
+    struct figure figure = begin(bars_template, "Bars", title, xtitle);
+    size_t stride = thin(&figure, n);
+    set_text(&figure, ytitle, "layer/0/encoding/y/title");
+    set_text(&figure, ytitle, "layer/1/encoding/y/title");
+    set_text(&figure, bar_name, "layer/0/encoding/color/datum");
+    set_text(&figure, mark_name, "layer/1/encoding/color/datum");
+    for (size_t i = 0; i < n; i += stride)
+        add_row(&figure, json_pack("{s:I, s:o, s:o}", "x", (json_int_t)(i + 1), "bar",
+                                   number(bars[i]), "mark", number(marks[i])));
+    return figure.spec;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Figures: Vega-Lite v5 specifications with their data inside.
+ *
+ * DESIGN. A handful of shapes serves every kind; specifications stay inside what Vega-Lite
+ * 5 and 6 both accept. At most 5,000 rows go inline; longer series are thinned by equal
+ * stride and the thinning is told in "usermeta". All functions return a new reference, NULL
+ * without memory.
+ */
+#ifndef TG_PROTO_FIGURE_H
+#define TG_PROTO_FIGURE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* rows x cols values (row-major) as a labelled heat map with the number in each cell. */
+json_t *tg_figure_heatmap(const char *title, const char *xtitle, const char *ytitle,
+                          const char *ztitle, const char *const *xlabels, size_t cols,
+                          const char *const *ylabels, size_t rows, const double *z);
+
+struct tg_series {
+    const char *name;
+    const double *x; /* NULL: 1, 2, ..., n */
+    const double *y;
+    size_t n;
+    bool points;     /* marks instead of a line */
+};
+
+/* Several series over one pair of axes, with a legend. logy: logarithmic y. */
+json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitle,
+                        const struct tg_series *series, size_t nseries, bool logy);
+
+/* A path in the plane in the order of its points, coloured by step, start and end marked. */
+json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle,
+                       const double *x, const double *y, size_t n);
+
+/* Bars (measured) with marks (expected) beside them. */
+json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle,
+                       const char *bar_name, const double *bars, const char *mark_name,
+                       const double *marks, size_t n);
+
+#endif

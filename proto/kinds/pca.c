@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The job kind pca: principal components of a training trajectory, beside a random
+ * walk's. */
+#include "pca/pca.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/figure.h"
+#include "proto/job.h"
+#include "proto/kind.h"
+#include "proto/result.h"
+
+struct params {
+    int64_t components;
+    int reference;
+    bool return_gram;
+};
+
+enum { REFERENCE_FIRST, REFERENCE_LAST };
+static const char *const references[] = {"first", "last", NULL};
+
+static const struct tg_param params[] = {
+    TG_P_INT(struct params, components, 1, 100, "10", "",
+             "Principal components to report; at most one less than there are points, "
+             "and at most "
+             "as many as there are dimensions."),
+    TG_P_ENUM(
+        struct params, reference, references, "\"first\"",
+        "The point that is subtracted before products are taken. It does not change the "
+        "result but its accuracy: take the point that most others are near."),
+    TG_P_BOOL(struct params, return_gram, "false",
+              "Also return the centred Gram matrix, from which every score and distance "
+              "follows."),
+};
+
+static const struct tg_input inputs[] = {
+    {"trajectory", false, true, 1, 2, 2, "n,d",
+     "3 to 5000 points in the order of time, one a row: a network's weights, flattened, "
+     "at n "
+     "moments of its training. Read in one pass from the stored file, so d may be very "
+     "large."},
+};
+
+static const struct tg_output outputs[] = {
+    {TG_OUT_VALUE, "n", "integer", "", "Points."},
+    {TG_OUT_VALUE, "d", "integer", "", "Dimensions."},
+    {TG_OUT_VALUE, "first_component_ratio", "number", "",
+     "Share of the variance along the first component."},
+    {TG_OUT_VALUE, "random_walk_first_component_ratio", "number", "",
+     "The same for a random walk of n points in many dimensions: 6/pi^2 for large n."},
+    {TG_OUT_VALUE, "step_null_first_component_ratio", "number", "",
+     "The same for a walk in independent directions with the measured step lengths; a "
+     "learning "
+     "rate schedule alone moves it."},
+    {TG_OUT_VALUE, "total_variance", "number", "",
+     "Sum of squared distances from the mean over n - 1."},
+    {TG_OUT_VALUE, "d_eff", "number", "",
+     "Effective dimensions of the steps: 1 over their mean squared cosine."},
+    {TG_OUT_VALUE, "components", "array", "",
+     "One row a component: k, explained_variance (over n - 1, as scikit-learn), ratio, "
+     "random_walk_ratio, step_null_ratio, band (one standard deviation of "
+     "random_walk_ratio, "
+     "sqrt(2 / d_eff) of it), dct_overlap (cosine of the scores with the walk's, a "
+     "cosine curve of k "
+     "half periods)."},
+    {TG_OUT_ARRAY, "scores", "float64", "n,k",
+     "The points in the components' coordinates; the entry of largest magnitude of each "
+     "component "
+     "is positive."},
+    {TG_OUT_ARRAY, "explained_variance", "float64", "k",
+     "Eigenvalues of the covariance."},
+    {TG_OUT_ARRAY, "explained_variance_ratio", "float64", "k",
+     "Shares of the total variance."},
+    {TG_OUT_ARRAY, "step_norm", "float64", "n-1", "Length of each step."},
+    {TG_OUT_ARRAY, "distance_from_start", "float64", "n",
+     "Distance of each point from the first."},
+    {TG_OUT_ARRAY, "distance_from_end", "float64", "n",
+     "Distance of each point from the last."},
+    {TG_OUT_ARRAY, "gram", "float64", "n,n", "Centred Gram matrix, with `return_gram`."},
+    {TG_OUT_FIGURE, "path", "", "", "The path in the plane of the first two components."},
+    {TG_OUT_FIGURE, "scree", "", "",
+     "Explained variance ratios, measured and of a random walk."},
+    {TG_OUT_FIGURE, "distance", "", "",
+     "Distance from the start and from the end, point by point."},
+    {TG_OUT_QUALITY, "ratio_error", "number", "",
+     "First-order bound on the error of every ratio."},
+    {TG_OUT_QUALITY, "precision", "string", "",
+     "Of the products: single for float32, float16 and bfloat16 data, else double; sums "
+     "are double."},
+    {TG_OUT_QUALITY, "negative_eigenvalues", "integer", "",
+     "Eigenvalues below zero beyond the solver's rounding; in exact arithmetic there are "
+     "none."},
+    {TG_OUT_QUALITY, "unchanged_coordinates", "number", "",
+     "Fraction of coordinates that a step leaves exactly as they were."},
+};
+
+static void check(const struct tg_job *job, struct tg_report *report)
+{
+    const struct tg_job_input *trajectory = tg_job_input(job, "trajectory");
+    if (!trajectory->n)
+        return; /* told by the decoder */
+    const struct tg_mat *mat = &trajectory->array[0].mat;
+    char got[80], allowed[80];
+    if (mat->shape[0] >= TG_PCA_MIN_POINTS && mat->shape[0] <= TG_PCA_MAX_POINTS)
+        return;
+    tg_mat_shape_text(mat, got, sizeof(got));
+    snprintf(allowed, sizeof(allowed), "%d to %d rows", TG_PCA_MIN_POINTS,
+             TG_PCA_MAX_POINTS);
+    tg_fault_add_value(
+        report, TG_INVALID, "/inputs/trajectory", got, allowed,
+        "Rows are points in the order of time, and %s are taken; %s.", allowed,
+        mat->shape[0] < TG_PCA_MIN_POINTS ? "save more points"
+                                          : "take every k-th point, or transpose "
+                                            "the array if points are its columns");
+}
+
+static struct tg_pca_options options_of(const struct tg_job *job)
+{
+    const struct params *p = job->params;
+    return (struct tg_pca_options){.components = p->components,
+                                   .from_last = p->reference == REFERENCE_LAST,
+                                   .keep_gram = p->return_gram};
+}
+
+static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
+                            struct tg_cost *cost)
+{
+    (void)lanes;
+    struct tg_pca_options options = options_of(job);
+    struct tg_pca_cost own;
+    TG_TRY(tg_pca_cost(&tg_job_input(job, "trajectory")->array[0].mat, &options, &own));
+    *cost = (struct tg_cost){
+        .peak_bytes = own.bytes, .flops = own.flops, .read_bytes = own.read_bytes};
+    return TG_OK;
+}
+
+static json_t *real_or_null(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static json_t *component_table(const struct tg_pca *pca)
+{
+    json_t *table = json_array();
+    for (int64_t k = 0; table && k < pca->k; k++) {
+        json_t *row = json_pack(
+            "{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "k", (json_int_t)(k + 1),
+            "explained_variance", real_or_null(pca->variance[k]), "ratio",
+            real_or_null(pca->ratio[k]), "random_walk_ratio",
+            real_or_null(pca->walk_ratio[k]), "step_null_ratio",
+            real_or_null(pca->step_null_ratio[k]), "band", real_or_null(pca->band[k]),
+            "dct_overlap", real_or_null(pca->overlap[k]));
+        if (json_array_append_new(table, row)) {
+            json_decref(table);
+            return NULL;
+        }
+    }
+    return table;
+}
+
+static void put_values(const struct tg_pca *pca, struct tg_result *result)
+{
+    tg_result_int(result, "n", pca->t);
+    tg_result_int(result, "d", pca->d);
+    tg_result_value(result, "first_component_ratio", real_or_null(pca->ratio[0]));
+    tg_result_real(result, "random_walk_first_component_ratio", pca->walk_ratio[0]);
+    tg_result_value(result, "step_null_first_component_ratio",
+                    real_or_null(pca->step_null_ratio[0]));
+    tg_result_real(result, "total_variance", pca->total_variance);
+    tg_result_value(result, "d_eff", real_or_null(pca->d_eff));
+    tg_result_value(result, "components", component_table(pca));
+    tg_result_quality_value(result, "ratio_error", real_or_null(pca->ratio_error));
+    tg_result_quality_text(result, "precision", pca->single ? "single" : "double");
+    tg_result_quality_int(result, "negative_eigenvalues", pca->negative);
+    tg_result_quality_real(result, "unchanged_coordinates", pca->unchanged);
+}
+
+static void put_arrays(const struct tg_pca *pca, struct tg_result *result)
+{
+    const int64_t t = pca->t, k = pca->k;
+    tg_result_array_f64(result, "scores", pca->scores, 2, (const int64_t[]){t, k});
+    tg_result_array_f64(result, "explained_variance", pca->variance, 1, &k);
+    tg_result_array_f64(result, "explained_variance_ratio", pca->ratio, 1, &k);
+    tg_result_array_f64(result, "step_norm", pca->step_norm, 1, (const int64_t[]){t - 1});
+    tg_result_array_f64(result, "distance_from_start", pca->from_start, 1, &t);
+    tg_result_array_f64(result, "distance_from_end", pca->from_end, 1, &t);
+    if (pca->gram)
+        tg_result_array_f64(result, "gram", pca->gram, 2, (const int64_t[]){t, t});
+}
+
+/* The first two columns of the scores; without a second one the path lies on a line. */
+static void put_path(const struct tg_pca *pca, struct tg_result *result)
+{
+    size_t t = (size_t)pca->t;
+    double *x = calloc(2 * t, sizeof(*x)), *y = x + t;
+    if (!x) {
+        result->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < t; i++) {
+        x[i] = pca->scores[i * (size_t)pca->k];
+        if (pca->k > 1)
+            y[i] = pca->scores[i * (size_t)pca->k + 1];
+    }
+    char xtitle[40], ytitle[40] = "component 2";
+    snprintf(xtitle, sizeof(xtitle), "component 1 (%.1f %%)", 100 * pca->ratio[0]);
+    if (pca->k > 1)
+        snprintf(ytitle, sizeof(ytitle), "component 2 (%.1f %%)", 100 * pca->ratio[1]);
+    tg_result_figure(
+        result, "path", "Path in the first two components",
+        tg_figure_path("Path in the first two components", xtitle, ytitle, x, y, t));
+    free(x);
+}
+
+static void put_figures(const struct tg_pca *pca, struct tg_result *result)
+{
+    if (isfinite(pca->ratio[0])) {
+        put_path(pca, result);
+        tg_result_figure(result, "scree", "Explained variance ratio",
+                         tg_figure_bars("Explained variance ratio", "component", "ratio",
+                                        "measured", pca->ratio, "random walk",
+                                        pca->walk_ratio, (size_t)pca->k));
+    }
+    const struct tg_series distances[] = {
+        {.name = "from the start", .y = pca->from_start, .n = (size_t)pca->t},
+        {.name = "from the end", .y = pca->from_end, .n = (size_t)pca->t},
+    };
+    tg_result_figure(result, "distance", "Distance from the start and from the end",
+                     tg_figure_lines("Distance from the start and from the end", "point",
+                                     "distance", distances, 2, false));
+}
+
+static void warn(const struct tg_job *job, const struct tg_pca *pca,
+                 struct tg_result *result)
+{
+    const struct params *p = job->params;
+    enum tg_dtype dtype = tg_job_input(job, "trajectory")->array[0].mat.dtype;
+    if (pca->k < p->components)
+        tg_result_warn(
+            result, "components-capped",
+            "%lld points in %lld dimensions have %lld components, fewer than the %lld "
+            "asked for.",
+            (long long)pca->t, (long long)pca->d, (long long)pca->k,
+            (long long)p->components);
+    if (isnan(pca->ratio[0]))
+        tg_result_warn(result, "constant-trajectory",
+                       "All points are the same, so there is no variance to share out.");
+    else if ((dtype == TG_F16 || dtype == TG_BF16) && pca->unchanged > 0.5)
+        tg_result_warn(
+            result, "half-precision-floor",
+            "%.0f %% of the coordinates do not change in a step: in %s most of the "
+            "movement is lost to rounding, and so are small components.",
+            100 * pca->unchanged, tg_dtype_name(dtype));
+    if (pca->ratio_error > 1e-3)
+        tg_result_warn(
+            result, "inaccurate-ratios",
+            "Ratios may be wrong by %.1g: the points lie far from the reference point "
+            "compared with their spread. Try the other `reference`.",
+            pca->ratio_error);
+}
+
+static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
+                       struct tg_result *result)
+{
+    struct tg_pca_options options = options_of(job);
+    struct tg_pca pca;
+    struct tg_report report;
+    tg_report_init(&report);
+    enum tg_err err = tg_pca_run(ctx, &tg_job_input(job, "trajectory")->array[0].mat,
+                                 &options, &pca, &report);
+    if (report.count)
+        tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
+    if (err)
+        return err;
+    put_values(&pca, result);
+    put_arrays(&pca, result);
+    put_figures(&pca, result);
+    warn(job, &pca, result);
+    return tg_result_failed(result) ? TG_NOMEM : TG_OK;
+}
+
+static const char example[] =
+    "{\"kind\": \"pca\",\n"
+    " \"params\": {\"components\": 3},\n"
+    " \"inputs\": {\"trajectory\": [\n"
+    "   [0.00, 0.00, 0.00, 0.00, 0.00], [0.41, -0.22, 0.35, 0.10, -0.31],\n"
+    "   [0.76, -0.61, 0.52, 0.33, -0.12], [1.21, -0.83, 0.31, 0.71, -0.44],\n"
+    "   [1.43, -1.20, 0.63, 0.92, -0.80], [1.70, -1.31, 0.94, 1.25, -0.65],\n"
+    "   [1.82, -1.44, 1.01, 1.31, -0.92], [1.89, -1.52, 1.12, 1.40, -1.01]]}}\n";
+
+const struct tg_kind tg_kind_pca = {
+    .name = "pca",
+    .version = 1,
+    .title = "Principal components of a trajectory",
+    .summary =
+        "Projects the path of a network's weights during training onto its principal "
+        "components, and sets the explained variance beside that of a random walk. A "
+        "walk in "
+        "many dimensions already has 61 % of its variance along one component and draws "
+        "Lissajous curves, so only what differs from it tells about the training.",
+    .reference =
+        "J. M. Antognini, J. Sohl-Dickstein, \"PCA of high dimensional random walks with "
+        "comparison to neural network training\", NeurIPS 2018, arXiv:1806.08805.",
+    .params = params,
+    .nparams = sizeof(params) / sizeof(*params),
+    .params_size = sizeof(struct params),
+    .inputs = inputs,
+    .ninputs = sizeof(inputs) / sizeof(*inputs),
+    .outputs = outputs,
+    .noutputs = sizeof(outputs) / sizeof(*outputs),
+    .example = example,
+    .check = check,
+    .estimate = estimate,
+    .run = run,
+};

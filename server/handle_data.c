@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Handlers of stored data.
+ *
+ * DESIGN. An upload streams to the store as it arrives. A body whose digest is stored
+ * already is not written again: a client that asked first (Expect: 100-continue) is
+ * answered at once, any other body is read and thrown away. A Content-Range that does not
+ * reach the end leaves the part for the next one.
+ */
+#include "server/handle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "proto/array.h"
+#include "server/routes.h"
+
+/* The state of one upload request. */
+struct receiving {
+    struct tg_upload *upload;    /* NULL: already stored */
+    uint64_t first, last, total; /* of Content-Range */
+    bool ranged;
+};
+
+static json_t *data_json(const struct tg_data_row *row)
+{
+    json_t *members =
+        json_loads(row->members && *row->members ? row->members : "[]", 0, NULL);
+    return json_pack("{s:s, s:I, s:f, s:s, s:o, s:o}", "sha256", row->sha256, "bytes",
+                     (json_int_t)row->bytes, "created", row->created, "format",
+                     row->format, "members", members ? members : json_array(), "href",
+                     json_sprintf("/v1/data/%s", row->sha256));
+}
+
+static enum tg_err answer_data(struct tg_response *response, int status,
+                               const struct tg_data_row *row)
+{
+    tg_response_header(response, "Location", "/v1/data/%s", row->sha256);
+    tg_response_header(response, "ETag", "\"%s\"", row->sha256);
+    return tg_answer_json(response, status, data_json(row));
+}
+
+static enum tg_err check_digest(const char *sha256, struct tg_report *report)
+{
+    if (tg_sha256_is_hex(sha256))
+        return TG_OK;
+    return tg_fault_add(report, TG_BAD_REQUEST, NULL,
+                        "Data is named by its SHA-256: 64 lower-case hex digits.");
+}
+
+/* "bytes A-B/T" */
+static bool parse_content_range(const char *text, struct receiving *receiving)
+{
+    char word[3][24];
+    if (strncasecmp(text, "bytes ", 6))
+        return false;
+    if (sscanf(text + 6, "%23[0-9]-%23[0-9]/%23[0-9]", word[0], word[1], word[2]) != 3)
+        return false;
+    return tg_parse_u64(word[0], &receiving->first) &&
+           tg_parse_u64(word[1], &receiving->last) &&
+           tg_parse_u64(word[2], &receiving->total) &&
+           receiving->first <= receiving->last && receiving->last < receiving->total;
+}
+
+static enum tg_err begin_upload(struct tg_request *request, struct receiving *receiving,
+                                struct tg_report *report)
+{
+    const char *range = tg_request_header(request, "Content-Range");
+    const char *sha256 = request->arg[0];
+    receiving->ranged = range && sha256;
+    if (receiving->ranged && !parse_content_range(range, receiving))
+        return tg_fault_add_value(report, TG_BAD_REQUEST, NULL, range,
+                                  "bytes FIRST-LAST/TOTAL",
+                                  "The Content-Range cannot be read.");
+    if (receiving->ranged &&
+        receiving->total > (uint64_t)request->server->config->max_data)
+        return tg_fault_add(report, TG_BODY_TOO_LARGE, NULL,
+                            "Stored files have at most %lld bytes.",
+                            (long long)request->server->config->max_data);
+    return tg_upload_begin(request->server->store, sha256, receiving->first,
+                           &receiving->upload, report);
+}
+
+enum tg_err tg_begin_data(struct tg_request *request, struct tg_response *response,
+                          struct tg_report *report)
+{
+    const char *expect = tg_request_header(request, "Expect");
+    struct tg_data_row row;
+    bool stored = false;
+    enum tg_err err = TG_OK;
+    if (request->arg[0]) {
+        TG_TRY(check_digest(request->arg[0], report));
+        stored = !tg_data_get(request->server->store, request->arg[0], &row, NULL);
+    }
+    if (stored) {
+        if (expect)
+            err = answer_data(response, 200, &row);
+        tg_data_row_release(&row);
+        if (expect)
+            return err;
+    } else if (atomic_load(&request->server->draining)) {
+        return tg_fault_add(report, TG_DRAINING, NULL, "The daemon is shutting down.");
+    }
+    struct receiving *receiving = calloc(1, sizeof(*receiving));
+    if (!receiving)
+        return TG_NOMEM;
+    if (!stored)
+        err = begin_upload(request, receiving, report);
+    if (err) {
+        free(receiving);
+        return err;
+    }
+    request->stream_state = receiving;
+    return TG_OK;
+}
+
+enum tg_err tg_piece_data(struct tg_request *request, const char *p, size_t n,
+                          struct tg_report *report)
+{
+    struct receiving *receiving = request->stream_state;
+    if (!receiving->upload)
+        return TG_OK;
+    if (receiving->ranged && request->nbody > receiving->last - receiving->first + 1)
+        return tg_fault_add(report, TG_BAD_REQUEST, NULL,
+                            "The body is longer than its Content-Range.");
+    return tg_upload_write(receiving->upload, p, n, report);
+}
+
+void tg_abort_data(struct tg_request *request)
+{
+    struct receiving *receiving = request->stream_state;
+    if (receiving->upload)
+        tg_upload_abort(receiving->upload);
+    free(receiving);
+    request->stream_state = NULL;
+}
+
+static enum tg_err end_part(struct tg_request *request, const struct receiving *receiving,
+                            struct tg_response *response, struct tg_report *report)
+{
+    tg_upload_abort(receiving->upload);
+    if (request->nbody != receiving->last - receiving->first + 1)
+        return tg_fault_add(report, TG_BAD_REQUEST, NULL,
+                            "The body is shorter than its Content-Range.");
+    tg_response_header(response, "Upload-Offset", "%llu",
+                       (unsigned long long)receiving->last + 1);
+    return tg_answer_json(response, 202,
+                          json_pack("{s:s, s:I, s:I}", "sha256", request->arg[0],
+                                    "received", (json_int_t)(receiving->last + 1),
+                                    "total", (json_int_t)receiving->total));
+}
+
+enum tg_err tg_handle_data_end(struct tg_request *request, struct tg_response *response,
+                               struct tg_report *report)
+{
+    struct receiving receiving = *(struct receiving *)request->stream_state;
+    struct tg_data_row row;
+    bool created = false;
+    free(request->stream_state);
+    request->stream_state = NULL;
+    if (!receiving.upload) {
+        TG_TRY(tg_data_get(request->server->store, request->arg[0], &row, report));
+    } else {
+        if (receiving.ranged && (receiving.last + 1 < receiving.total ||
+                                 request->nbody != receiving.last - receiving.first + 1))
+            return end_part(request, &receiving, response, report);
+        TG_TRY(tg_upload_end(receiving.upload, &created, &row, report));
+    }
+    enum tg_err err = answer_data(response, created ? 201 : 200, &row);
+    tg_data_row_release(&row);
+    return err;
+}
+
+static const char *mime_of(const char *format)
+{
+    for (int i = 0; i < TG_FORMAT_COUNT; i++)
+        if (!strcmp(format, tg_format_name((enum tg_format)i)))
+            return tg_format_mime((enum tg_format)i);
+    return "application/octet-stream";
+}
+
+enum tg_err tg_handle_data_get(struct tg_request *request, struct tg_response *response,
+                               struct tg_report *report)
+{
+    const char *sha256 = request->arg[0];
+    struct tg_store *store = request->server->store;
+    struct tg_data_row row;
+    struct tg_blob blob;
+    char etag[TG_SHA256_HEX + 2];
+    TG_TRY(check_digest(sha256, report));
+    enum tg_err err = tg_data_get(store, sha256, &row, report);
+    if (err) {
+        uint64_t offset = tg_upload_offset(store, sha256);
+        if (offset && err == TG_NOT_FOUND)
+            tg_response_header(response, "Upload-Offset", "%llu",
+                               (unsigned long long)offset);
+        return err;
+    }
+    response->type = mime_of(row.format);
+    tg_response_header(response, "Content-Disposition",
+                       "attachment; filename=\"%.12s.%s\"", sha256, row.format);
+    tg_data_row_release(&row);
+    snprintf(etag, sizeof(etag), "\"%s\"", sha256);
+    if (tg_answer_not_modified(request, response, etag))
+        return TG_OK;
+    TG_TRY(tg_data_open(store, sha256, &blob));
+    return tg_answer_blob(request, response, &blob, etag, report);
+}
+
+enum tg_err tg_handle_data_delete(struct tg_request *request,
+                                  struct tg_response *response, struct tg_report *report)
+{
+    TG_TRY(check_digest(request->arg[0], report));
+    TG_TRY(tg_data_delete(request->server->store, request->arg[0], report));
+    response->status = 204;
+    return TG_OK;
+}
+
+enum tg_err tg_handle_data_list(struct tg_request *request, struct tg_response *response,
+                                struct tg_report *report)
+{
+    double limit = 100;
+    const char *after = tg_request_query(request, "after");
+    char next[128];
+    struct tg_data_row *rows;
+    size_t n;
+    TG_TRY(tg_query_number(request, "limit", 1, 1000, &limit, report));
+    if (after)
+        TG_TRY(check_digest(after, report));
+    TG_TRY(tg_data_list(request->server->store, after, (size_t)limit + 1, &rows, &n));
+    size_t shown = n < (size_t)limit ? n : (size_t)limit;
+    json_t *list = json_array();
+    for (size_t i = 0; i < shown; i++)
+        json_array_append_new(list, data_json(&rows[i]));
+    bool complete = json_array_size(list) == shown;
+    if (n > shown) {
+        snprintf(next, sizeof(next), "/v1/data?after=%s&limit=%zu",
+                 rows[shown - 1].sha256, (size_t)limit);
+        tg_response_header(response, "Link", "<%s>; rel=\"next\"", next);
+    }
+    for (size_t i = 0; i < n; i++)
+        tg_data_row_release(&rows[i]);
+    free(rows);
+    if (!complete) {
+        json_decref(list);
+        return TG_NOMEM;
+    }
+    return tg_answer_json(
+        response, 200,
+        json_pack("{s:o, s:s*}", "data", list, "next", n > shown ? next : NULL));
+}

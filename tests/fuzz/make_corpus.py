@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seeds for the fuzz targets: python3 make_corpus.py writes corpus/ beside this script.
+
+Small on purpose (a mutation should hit something that matters), and made with nothing but
+the standard library.
+"""
+
+import io
+import json
+import pathlib
+import struct
+import zipfile
+
+OUT = pathlib.Path(__file__).parent / "corpus"
+
+
+def write(target, name, data):
+    folder = OUT / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def npy(descr, order, shape, data, version=1):
+    text = f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}"
+    length_size = 2 if version == 1 else 4
+    fixed = 8 + length_size
+    text += " " * (-(fixed + len(text) + 1) % 16) + "\n"
+    length = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text.encode() + data
+
+
+def npz(members, method):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, compress_type=method)
+    return out.getvalue()
+
+
+def safetensors(header, data):
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def main():
+    six = struct.pack("<6d", 1, 2, 3, 4, 5, 6)
+    for i, text in enumerate(
+        [
+            '{"kind":"pca","params":{"components":2},"inputs":{"x":[[1,2.5],[-3e2,4E-1]]}}',
+            '{"inputs":{"layers":{"a":[[1,2],[3,4]],"b":[[1],[2]]}},"name":"\\u00e9\\ud83d\\ude00"}',
+            '{"inputs":[[[1,2],[3,4]],[[5,6],[7]],[],"x",{"k":[8]},9]}',
+            '{"a":[true,false,null,"\\"\\\\\\/\\b\\f\\n\\r\\t"],"b":{"c":[[]]},\n"d":-0.0}',
+            '{"inputs":[0.1234567890123456789012345,9007199254740993,1e23,2.2250738585072011e-308]}',
+            '{"inputs":[[[[[[[[[1]]]]]]]]]}',
+            "[12345678901234567890123,-0,1e-400,179769313486231580e291,5e-324,0.000001e6]",
+        ]
+    ):
+        write("json", f"{i}.json", text.encode())
+
+    write("npy", "f8.npy", npy("<f8", False, "(2, 3)", six))
+    write("npy", "f4_fortran.npy", npy(">f4", True, "(3, 2)", six[:24]))
+    write("npy", "v2.npy", npy("|u1", False, "(4,)", b"\1\2\3\4", version=2))
+    write("npy", "v3.npy", npy("<V2", False, "()", b"\1\2", version=3))
+    write("npy", "numbers.csv", b"x,y\n1,2.5\n-3e2,nan\n# end\n")
+    write("npy", "numbers.txt", b"1 2\t3\r\n4 5 6\r\n")
+
+    members = {"a.npy": npy("<f8", False, "(2, 3)", six), "b.npy": npy("<i2", False, "(2,)", b"\1\2\3\4")}
+    write("npz", "stored.npz", npz(members, zipfile.ZIP_STORED))
+    write("npz", "deflated.npz", npz(members, zipfile.ZIP_DEFLATED))
+    write("npz", "other.npz", npz({"readme.txt": b"hello"}, zipfile.ZIP_STORED))
+
+    tensors = {
+        "w": {"dtype": "F64", "shape": [2, 3], "data_offsets": [0, 48]},
+        "b": {"dtype": "BF16", "shape": [1], "data_offsets": [48, 50]},
+        "__metadata__": {"format": "pt"},
+    }
+    write("safetensors", "two.safetensors", safetensors(tensors, six + b"\x80\x3f"))
+    one = {"x": {"dtype": "U8", "shape": [], "data_offsets": [0, 1]}}
+    write("safetensors", "scalar.safetensors", safetensors(one, b"\7"))
+
+
+main()

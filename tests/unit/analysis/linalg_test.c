@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Linear algebra against plain loops, closed forms, and the identities that define each
+ * decomposition; the same bits for any number of lanes; and the time a stop takes.
+ */
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/rng.h"
+#include "linalg/linalg.h"
+
+Suite *linalg_suite(void);
+
+static const struct tg_ctx serial = {.lanes = 1};
+static const double PI = 3.14159265358979323846;
+
+static double *numbers(int64_t n)
+{
+    double *x = calloc((size_t)n + 1, sizeof(*x));
+    ck_assert_ptr_nonnull(x);
+    return x;
+}
+
+static double *draws(uint64_t stream, int64_t n)
+{
+    double *x = numbers(n);
+    tg_rng_normal(1, stream, 0, (size_t)n, x);
+    return x;
+}
+
+static double *copy_of(const double *x, int64_t n)
+{
+    return memcpy(numbers(n), x, (size_t)n * sizeof(*x));
+}
+
+/* Element i, j of op(X). */
+static double element(enum tg_trans t, const double *x, int64_t ld, int64_t i, int64_t j)
+{
+    return t == TG_T ? x[j * ld + i] : x[i * ld + j];
+}
+
+/* op(A) op(B) by plain loops: m x n over k. */
+static double *product(enum tg_trans ta, enum tg_trans tb, int64_t m, int64_t n, int64_t k,
+                       const double *a, int64_t lda, const double *b, int64_t ldb)
+{
+    double *c = numbers(m * n);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t l = 0; l < k; l++) {
+            double x = element(ta, a, lda, i, l);
+            for (int64_t j = 0; j < n; j++)
+                c[i * n + j] += x * element(tb, b, ldb, l, j);
+        }
+    return c;
+}
+
+static double distance(const double *x, const double *y, int64_t n)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < n; i++)
+        largest = fabs(x[i] - y[i]) <= largest ? largest : fabs(x[i] - y[i]);
+    return largest; /* a NaN stays */
+}
+
+/* max |X^T X - I| for X with n columns. */
+static double loss_of_orthogonality(int64_t m, int64_t n, const double *x)
+{
+    double *gram = product(TG_T, TG_N, n, n, m, x, n, x, n), largest = 0;
+    for (int64_t i = 0; i < n * n; i++) {
+        double error = fabs(gram[i] - (i % (n + 1) == 0));
+        largest = error <= largest ? largest : error;
+    }
+    free(gram);
+    return largest;
+}
+
+/* Products --------------------------------------------------------------------------- */
+
+static const int64_t shapes[][3] = {{37, 53, 41},  {1, 1, 1},   {3, 5, 5000}, {800, 790, 20},
+                                    {300, 10, 50}, {4, 900, 8}, {2, 3, 0},    {300, 260, 130}};
+
+START_TEST(gemm_is_the_sum_of_products)
+{
+    const int64_t m = shapes[_i / 4][0], n = shapes[_i / 4][1], k = shapes[_i / 4][2];
+    enum tg_trans ta = _i & 1 ? TG_T : TG_N, tb = _i & 2 ? TG_T : TG_N;
+    int64_t lda = (ta == TG_T ? m : k) + 3, ldb = (tb == TG_T ? k : n) + 1, ldc = n + 2;
+    double *a = draws(0, (ta == TG_T ? k : m) * lda), *b = draws(1, (tb == TG_T ? n : k) * ldb);
+    double *c = draws(2, m * ldc), *before = copy_of(c, m * ldc);
+    ck_assert_int_eq(tg_gemm(&serial, ta, tb, m, n, k, 0.5, a, (size_t)lda, b, (size_t)ldb, -2, c,
+                             (size_t)ldc),
+                     TG_OK);
+    double *expected = product(ta, tb, m, n, k, a, lda, b, ldb);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < ldc; j++) {
+            double old = before[i * ldc + j];
+            double want = j < n ? 0.5 * expected[i * n + j] - 2 * old : old;
+            ck_assert_double_eq_tol(c[i * ldc + j], want, 1e-14 * ((double)k + 10));
+        }
+    free(a), free(b), free(c), free(before), free(expected);
+}
+END_TEST
+
+START_TEST(zero_beta_overwrites_what_was_there)
+{
+    double a[4] = {1, 2, 3, 4}, c[4] = {NAN, INFINITY, NAN, 0};
+    ck_assert_int_eq(tg_gemm(&serial, TG_N, TG_N, 2, 2, 2, 1, a, 2, a, 2, 0, c, 2), TG_OK);
+    static const double square[4] = {7, 10, 15, 22};
+    ck_assert_mem_eq(c, square, sizeof(c));
+}
+END_TEST
+
+START_TEST(syrk_writes_both_triangles)
+{
+    static const int64_t sizes[][2] = {{1, 7}, {40, 4500}, {300, 33}, {850, 9}};
+    const int64_t n = sizes[_i / 2][0], k = sizes[_i / 2][1];
+    enum tg_trans t = _i & 1 ? TG_T : TG_N;
+    int64_t lda = (t == TG_T ? n : k) + 2;
+    double *a = draws(0, (t == TG_T ? k : n) * lda), *c = numbers(n * n);
+    for (int64_t i = 0; i < n * n; i++)
+        c[i] = (double)(i / n + i % n); /* symmetric */
+    ck_assert_int_eq(tg_syrk(&serial, t, n, k, 2, a, (size_t)lda, 3, c, (size_t)n), TG_OK);
+    double *expected = product(t, t == TG_T ? TG_N : TG_T, n, n, k, a, lda, a, lda);
+    for (int64_t i = 0; i < n * n; i++)
+        ck_assert_double_eq_tol(c[i], 2 * expected[i] + 3 * (double)(i / n + i % n),
+                                1e-13 * (double)(k + n));
+    free(a), free(c), free(expected);
+}
+END_TEST
+
+START_TEST(gram_blocks_fill_the_lower_triangle)
+{
+    enum { N = 20, K = 70 };
+    double *a = draws(0, N * K), *expected = product(TG_N, TG_T, N, N, K, a, K, a, K);
+    double c[N * N];
+    float narrow[N * K], single[N * N];
+    tg_dsyrk_block(N, K, a, K, c);
+    for (int i = 0; i < N * K; i++)
+        narrow[i] = (float)a[i];
+    tg_ssyrk_block(N, K, narrow, K, single);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j <= i; j++) {
+            ck_assert_double_eq_tol(c[i * N + j], expected[i * N + j], 1e-12);
+            ck_assert_float_eq_tol(single[i * N + j], (float)expected[i * N + j], 1e-3f);
+        }
+    free(a), free(expected);
+}
+END_TEST
+
+/* Triangular ------------------------------------------------------------------------- */
+
+START_TEST(trsm_solves_from_every_side)
+{
+    bool left = _i & 1, upper = _i & 2;
+    enum tg_trans t = _i & 4 ? TG_T : TG_N;
+    const int64_t m = 90, n = 130, order = left ? m : n;
+    double *tri = draws(0, order * order), *b = draws(1, m * n), *x = copy_of(b, m * n);
+    for (int64_t i = 0; i < order; i++) {
+        tri[i * order + i] = 30;
+        for (int64_t j = 0; j < order; j++)
+            if (upper ? j < i : j > i)
+                tri[i * order + j] = NAN; /* not to be read */
+    }
+    ck_assert_int_eq(
+        tg_trsm(&serial, left, upper, t, m, n, tri, (size_t)order, x, (size_t)n), TG_OK);
+    for (int64_t i = 0; i < order * order; i++)
+        tri[i] = isnan(tri[i]) ? 0 : tri[i];
+    double *back = left ? product(t, TG_N, m, n, m, tri, m, x, n)
+                        : product(TG_N, t, m, n, n, x, n, tri, n);
+    ck_assert_double_le(distance(back, b, m * n), 1e-12);
+    free(tri), free(b), free(x), free(back);
+}
+END_TEST
+
+START_TEST(cholesky_multiplies_back)
+{
+    static const int64_t sizes[] = {1, 100, 256, 600};
+    const int64_t n = sizes[_i];
+    double *x = draws(0, n * n), *a = product(TG_N, TG_T, n, n, n, x, n, x, n);
+    for (int64_t i = 0; i < n; i++)
+        a[i * n + i] += (double)n;
+    double *l = copy_of(a, n * n);
+    ck_assert_int_eq(tg_chol(&serial, n, l, (size_t)n, NULL), TG_OK);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = i + 1; j < n; j++)
+            ck_assert_double_eq(l[i * n + j], 0);
+    double *back = product(TG_N, TG_T, n, n, n, l, n, l, n);
+    ck_assert_double_le(distance(back, a, n * n), 20 * (double)(n * n) * DBL_EPSILON);
+    free(x), free(a), free(l), free(back);
+}
+END_TEST
+
+START_TEST(cholesky_names_the_pivot_that_fails)
+{
+    const int64_t n = 400;
+    double *a = numbers(n * n);
+    int64_t pivot = -1;
+    for (int64_t i = 0; i < n; i++)
+        a[i * n + i] = i == 300 ? (_i ? NAN : -1) : 2;
+    ck_assert_int_eq(tg_chol(&serial, n, a, (size_t)n, &pivot), TG_NUMERIC);
+    ck_assert_int_eq(pivot, 300);
+    free(a);
+}
+END_TEST
+
+/* QR --------------------------------------------------------------------------------- */
+
+static void assert_qr(int64_t m, int64_t n, const double *a, double scale)
+{
+    double *q = copy_of(a, m * n), *r = numbers(n * n);
+    double *work = numbers((int64_t)tg_qr_work(m, n));
+    ck_assert_int_eq(tg_qr(&serial, m, n, q, (size_t)n, r, (size_t)n, work), TG_OK);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < i; j++)
+            ck_assert_double_eq(r[i * n + j], 0);
+    double *back = product(TG_N, TG_N, m, n, n, q, n, r, n);
+    ck_assert_double_le(distance(back, a, m * n), 20 * (double)m * DBL_EPSILON * scale);
+    ck_assert_double_le(loss_of_orthogonality(m, n, q), 20 * (double)m * DBL_EPSILON);
+    free(q), free(r), free(work), free(back);
+}
+
+START_TEST(qr_of_random_matrices)
+{
+    static const int64_t sizes[][2] = {{1, 1},   {9, 9},    {10, 3},    {64, 64},
+                                       {65, 65}, {400, 150}, {1000, 70}, {300, 299}};
+    const int64_t m = sizes[_i][0], n = sizes[_i][1];
+    double *a = draws(0, m * n);
+    assert_qr(m, n, a, 1);
+    free(a);
+}
+END_TEST
+
+/* A Hilbert matrix of 60 x 40 has a condition beyond 1e16; then zeros and extreme scales. */
+START_TEST(qr_is_orthogonal_whatever_the_condition)
+{
+    enum { M = 60, N = 40 };
+    static const double scales[] = {1, 1e-300, 1e300, 0};
+    double a[M * N];
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++)
+            a[i * N + j] = scales[_i] / (i + j + 1);
+    assert_qr(M, N, a, scales[_i]);
+}
+END_TEST
+
+/* Symmetric eigenproblem ------------------------------------------------------------- */
+
+static void assert_eigh(int64_t n, const double *a, double scale)
+{
+    double *v = copy_of(a, n * n), *w = numbers(n), *alone = numbers(n);
+    double *work = numbers((int64_t)tg_eigh_work(n, true)), *lost = copy_of(a, n * n);
+    double tolerance = 20 * (double)n * DBL_EPSILON * scale + DBL_MIN;
+    ck_assert_int_eq(tg_eigh(&serial, n, true, v, (size_t)n, w, work), TG_OK);
+    free(work);
+    work = numbers((int64_t)tg_eigh_work(n, false));
+    ck_assert_int_eq(tg_eigh(&serial, n, false, lost, (size_t)n, alone, work), TG_OK);
+    for (int64_t i = 1; i < n; i++)
+        ck_assert_double_le(w[i - 1], w[i]);
+    ck_assert_double_le(distance(w, alone, n), tolerance);
+    ck_assert_double_le(loss_of_orthogonality(n, n, v), 20 * (double)n * DBL_EPSILON);
+    double *av = product(TG_N, TG_N, n, n, n, a, n, v, n);
+    for (int64_t i = 0; i < n * n; i++)
+        ck_assert_double_eq_tol(av[i], v[i] * w[i % n], tolerance);
+    free(v), free(w), free(alone), free(lost), free(work), free(av);
+}
+
+START_TEST(eigh_of_random_matrices)
+{
+    static const int64_t sizes[] = {1, 2, 3, 33, 64, 65, 66, 130, 257, 400};
+    const int64_t n = sizes[_i];
+    double *x = draws(0, n * n), *a = numbers(n * n);
+    for (int64_t i = 0; i < n * n; i++)
+        a[i] = x[i] + x[i % n * n + i / n];
+    assert_eigh(n, a, 2 * sqrt(2.0 * (double)n));
+    free(x), free(a);
+}
+END_TEST
+
+/* Zero, the identity, rank one, two glued clusters, the diagonal, extreme scales. */
+START_TEST(eigh_of_matrices_that_deflate)
+{
+    enum { N = 200 };
+    double *a = numbers(N * N), scale = _i == 5 ? 1e-290 : _i == 6 ? 1e290 : 1;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            double x = 0;
+            if (_i == 1)
+                x = i == j;
+            else if (_i == 2)
+                x = 1.0 / N;
+            else if (_i == 3)
+                x = i == j ? i % 2 : (i == j + 1 || j == i + 1) ? 1e-10 : 0;
+            else if (_i == 4)
+                x = i == j ? (N - i) / (double)N : 0;
+            else if (_i >= 5)
+                x = 1.0 / (i + j + 1) * scale;
+            a[i * N + j] = x;
+        }
+    assert_eigh(N, a, _i ? 2 * scale : 0);
+    free(a);
+}
+END_TEST
+
+/* The second difference: eigenvalues 2 - 2 cos(k pi / (n + 1)). */
+START_TEST(eigh_of_the_second_difference)
+{
+    enum { N = 300 };
+    double *a = numbers(N * N), *work = numbers((int64_t)tg_eigh_work(N, true)), w[N];
+    for (int i = 0; i < N; i++) {
+        a[i * N + i] = 2;
+        if (i)
+            a[i * N + i - 1] = a[(i - 1) * N + i] = -1;
+    }
+    ck_assert_int_eq(tg_eigh(&serial, N, _i, a, N, w, work), TG_OK);
+    for (int k = 1; k <= N; k++)
+        ck_assert_double_eq_tol(w[k - 1], 2 - 2 * cos(k * PI / (N + 1)), 1e-13);
+    free(a), free(work);
+}
+END_TEST
+
+START_TEST(what_is_not_finite_is_refused)
+{
+    double a[9] = {1, 2, 3, 2, 5, 6, 3, 6, 9}, s[3], u[9], vt[9];
+    double *work = numbers((int64_t)(tg_eigh_work(3, true) + tg_svd_work(3, 3, true)));
+    a[4] = _i ? NAN : INFINITY;
+    ck_assert_int_eq(tg_eigh(&serial, 3, true, a, 3, s, work), TG_NUMERIC);
+    ck_assert_int_eq(tg_svd(&serial, 3, 3, a, 3, s, NULL, 0, NULL, 0, work), TG_NUMERIC);
+    ck_assert_int_eq(tg_svd(&serial, 3, 3, a, 3, s, u, 3, vt, 3, work), TG_NUMERIC);
+    free(work);
+}
+END_TEST
+
+/* Singular values -------------------------------------------------------------------- */
+
+static void assert_svd(int64_t m, int64_t n, const double *a, double scale)
+{
+    int64_t least = m < n ? m : n;
+    double *x = copy_of(a, m * n), *s = numbers(least), *alone = numbers(least);
+    double *u = numbers(m * least), *vt = numbers(least * n);
+    double *work = numbers((int64_t)tg_svd_work(m, n, true));
+    double epsilon = 20 * (double)(m + n) * DBL_EPSILON;
+    ck_assert_int_eq(tg_svd(&serial, m, n, x, (size_t)n, s, u, (size_t)least, vt, (size_t)n, work),
+                     TG_OK);
+    free(work);
+    work = numbers((int64_t)tg_svd_work(m, n, false));
+    memcpy(x, a, (size_t)(m * n) * sizeof(*x));
+    ck_assert_int_eq(tg_svd(&serial, m, n, x, (size_t)n, alone, NULL, 0, NULL, 0, work), TG_OK);
+    for (int64_t i = 1; i < least; i++)
+        ck_assert_double_ge(s[i - 1], s[i]);
+    ck_assert_double_ge(s[least - 1], 0);
+    ck_assert_double_le(distance(s, alone, least), epsilon * scale);
+    ck_assert_double_le(loss_of_orthogonality(m, least, u), epsilon);
+    double *v = numbers(n * least);
+    for (int64_t i = 0; i < n * least; i++)
+        v[i] = vt[i % least * n + i / least];
+    ck_assert_double_le(loss_of_orthogonality(n, least, v), epsilon);
+    for (int64_t i = 0; i < m * least; i++)
+        u[i] *= s[i % least];
+    double *back = product(TG_N, TG_N, m, n, least, u, least, vt, n);
+    ck_assert_double_le(distance(back, a, m * n), epsilon * scale);
+    free(x), free(s), free(alone), free(u), free(vt), free(work), free(v), free(back);
+}
+
+START_TEST(svd_of_random_matrices)
+{
+    static const int64_t sizes[][2] = {{1, 1},    {1, 9},    {9, 1},     {20, 20},  {26, 26},
+                                       {70, 70},  {71, 69},  {90, 120},  {300, 40}, {40, 300},
+                                       {200, 190}, {250, 250}, {130, 270}};
+    const int64_t m = sizes[_i][0], n = sizes[_i][1];
+    double *a = draws(0, m * n);
+    assert_svd(m, n, a, sqrt((double)m) + sqrt((double)n));
+    free(a);
+}
+END_TEST
+
+/* Zero, rank one, a diagonal with zeros, extreme scales. */
+START_TEST(svd_of_matrices_without_full_rank)
+{
+    const int64_t m = _i % 2 ? 90 : 140, n = 110;
+    double *a = numbers(m * n), scale = _i / 2 == 3 ? 1e-290 : _i / 2 == 4 ? 1e290 : 1;
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            a[i * n + j] = _i / 2 == 0   ? 0
+                           : _i / 2 == 1 ? 1.0 / (double)n
+                           : _i / 2 == 2 ? (i == j && i % 3 ? 1.0 / (double)(i + 1) : 0)
+                                         : scale / (double)(i + j + 1);
+    assert_svd(m, n, a, _i / 2 ? 2 * scale : 0);
+    free(a);
+}
+END_TEST
+
+/* The first difference, n x (n + 1) and transposed: 2 sin(k pi / (2 n + 2)). */
+START_TEST(svd_of_the_first_difference)
+{
+    enum { N = 200 };
+    bool tall = _i & 1, vectors = _i & 2;
+    int64_t m = tall ? N + 1 : N, n = tall ? N : N + 1;
+    double *a = numbers(m * n), *u = numbers(m * N), *vt = numbers(N * n), s[N];
+    double *work = numbers((int64_t)tg_svd_work(m, n, vectors));
+    for (int64_t i = 0; i < N; i++) {
+        a[i * n + i] = -1;
+        a[tall ? (i + 1) * n + i : i * n + i + 1] = 1;
+    }
+    ck_assert_int_eq(tg_svd(&serial, m, n, a, (size_t)n, s, vectors ? u : NULL, N,
+                            vectors ? vt : NULL, (size_t)n, work),
+                     TG_OK);
+    for (int k = 1; k <= N; k++)
+        ck_assert_double_eq_tol(s[N - k], 2 * sin(k * PI / (2 * N + 2)), 1e-13);
+    free(a), free(u), free(vt), free(work);
+}
+END_TEST
+
+/* Lanes ------------------------------------------------------------------------------ */
+
+enum { LANES = 3 };
+
+struct crew {
+    tg_tile_fn fn;
+    void *arg;
+    int64_t n;
+    atomic_llong next;
+    atomic_int err;
+    atomic_uint lane;
+};
+
+static void *work_along(void *arg)
+{
+    struct crew *crew = arg;
+    unsigned lane = atomic_fetch_add(&crew->lane, 1);
+    for (;;) {
+        int64_t i = atomic_fetch_add(&crew->next, 1);
+        if (i >= crew->n || atomic_load(&crew->err))
+            return NULL;
+        enum tg_err err = crew->fn(crew->arg, i, lane);
+        if (err)
+            atomic_store(&crew->err, (int)err);
+    }
+}
+
+static enum tg_err run_threads(void *runner, int64_t n, tg_tile_fn fn, void *arg)
+{
+    struct crew crew = {.fn = fn, .arg = arg, .n = n};
+    pthread_t thread[LANES - 1];
+    ++*(int *)runner;
+    for (int i = 0; i < LANES - 1; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, work_along, &crew), 0);
+    work_along(&crew);
+    for (int i = 0; i < LANES - 1; i++)
+        pthread_join(thread[i], NULL);
+    return (enum tg_err)atomic_load(&crew.err);
+}
+
+enum { GEMM, SYRK, TRSM, CHOL, QR, EIGH, SVD, OPERATIONS };
+
+/* One operation of order n on the positive definite a; its results one after another. */
+static enum tg_err operate(int what, const struct tg_ctx *ctx, int64_t n, const double *a,
+                           double *out, double *work)
+{
+    size_t ld = (size_t)n;
+    double *x = memcpy(out, a, (size_t)(n * n) * sizeof(*a)), *y = out + n * n, *z = y + n * n;
+    enum tg_err err = TG_INTERNAL;
+    if (what == GEMM)
+        err = tg_gemm(ctx, TG_N, TG_T, n, n, n, 1, a, ld, a, ld, 1, x, ld);
+    else if (what == SYRK)
+        err = tg_syrk(ctx, TG_T, n, n, 1, a, ld, 1, x, ld);
+    else if (what == TRSM)
+        err = tg_trsm(ctx, true, true, TG_N, n, n, a, ld, x, ld);
+    else if (what == CHOL)
+        err = tg_chol(ctx, n, x, ld, NULL);
+    else if (what == QR)
+        err = tg_qr(ctx, n, n, x, ld, y, ld, work);
+    else if (what == EIGH)
+        err = tg_eigh(ctx, n, true, x, ld, y, work);
+    else if (what == SVD)
+        err = tg_svd(ctx, n, n, x, ld, y, z, ld, z + n * n, ld, work);
+    return err;
+}
+
+static double *workspace(int64_t n)
+{
+    return numbers((int64_t)(tg_qr_work(n, n) + tg_eigh_work(n, true) + tg_svd_work(n, n, true)));
+}
+
+static double *positive_definite(int64_t n)
+{
+    double *x = draws(0, n * n), *a = numbers(n * n);
+    ck_assert_int_eq(
+        tg_syrk(&serial, TG_N, n, n, 1.0 / (double)n, x, (size_t)n, 0, a, (size_t)n), TG_OK);
+    for (int64_t i = 0; i < n; i++)
+        a[i * n + i] += 1;
+    free(x);
+    return a;
+}
+
+START_TEST(lanes_do_not_change_a_bit)
+{
+    const int64_t n = 900;
+    int calls = 0;
+    struct tg_ctx ctx = {.lanes = LANES, .runner = &calls, .parallel = run_threads};
+    double *a = positive_definite(n), *one = numbers(4 * n * n), *many = numbers(4 * n * n);
+    double *work = workspace(n);
+    ck_assert_int_eq(operate(_i, &serial, n, a, one, work), TG_OK);
+    ck_assert_int_eq(operate(_i, &ctx, n, a, many, work), TG_OK);
+    ck_assert_int_gt(calls, 0);
+    ck_assert_mem_eq(one, many, (size_t)(4 * n * n) * sizeof(*one));
+    free(a), free(one), free(many), free(work);
+}
+END_TEST
+
+/* Stopping --------------------------------------------------------------------------- */
+
+static double seconds(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+struct stopper {
+    atomic_int stop;
+    clockid_t clock; /* of the thread that computes */
+    double at;       /* its time when the stop was set */
+};
+
+static void *stop_soon(void *arg)
+{
+    struct stopper *stopper = arg;
+    struct timespec wait = {.tv_nsec = 50000000};
+    nanosleep(&wait, NULL);
+    stopper->at = seconds(stopper->clock);
+    atomic_store(&stopper->stop, TG_STOP_CANCEL);
+    return NULL;
+}
+
+START_TEST(a_stop_ends_the_work_within_a_quarter_second)
+{
+    const int64_t n = 1500;
+    struct stopper stopper = {.stop = TG_GO};
+    struct tg_ctx ctx = {.stop = &stopper.stop, .lanes = 1};
+    double *a = positive_definite(n), *out = numbers(4 * n * n), *work = workspace(n);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_getcpuclockid(pthread_self(), &stopper.clock), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_soon, &stopper), 0);
+    enum tg_err err = TG_OK;
+    while (!err) /* a short operation starts again */
+        err = operate(_i, &ctx, n, a, out, work);
+    double end = seconds(stopper.clock);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(err, TG_CANCELLED);
+    ck_assert_double_le(end - stopper.at, 0.25);
+    free(a), free(out), free(work);
+}
+END_TEST
+
+/* The library ------------------------------------------------------------------------ */
+
+START_TEST(the_library_computes_and_says_its_name)
+{
+    struct tg_blas_info info = tg_blas_describe();
+    ck_assert_ptr_nonnull(strstr(info.config, "OpenBLAS"));
+    ck_assert_str_ne(info.core, "");
+    tg_blas_enter_thread();
+    ck_assert_int_eq(tg_blas_check(NULL), TG_OK);
+}
+END_TEST
+
+Suite *linalg_suite(void)
+{
+    Suite *suite = suite_create("linalg");
+    TCase *products = tcase_create("products");
+    tcase_add_loop_test(products, gemm_is_the_sum_of_products, 0, 4 * 8);
+    tcase_add_test(products, zero_beta_overwrites_what_was_there);
+    tcase_add_loop_test(products, syrk_writes_both_triangles, 0, 8);
+    tcase_add_test(products, gram_blocks_fill_the_lower_triangle);
+    suite_add_tcase(suite, products);
+
+    TCase *factors = tcase_create("factors");
+    tcase_add_loop_test(factors, trsm_solves_from_every_side, 0, 8);
+    tcase_add_loop_test(factors, cholesky_multiplies_back, 0, 4);
+    tcase_add_loop_test(factors, cholesky_names_the_pivot_that_fails, 0, 2);
+    tcase_add_loop_test(factors, qr_of_random_matrices, 0, 8);
+    tcase_add_loop_test(factors, qr_is_orthogonal_whatever_the_condition, 0, 4);
+    suite_add_tcase(suite, factors);
+
+    TCase *spectra = tcase_create("spectra");
+    tcase_add_loop_test(spectra, eigh_of_random_matrices, 0, 10);
+    tcase_add_loop_test(spectra, eigh_of_matrices_that_deflate, 0, 7);
+    tcase_add_loop_test(spectra, eigh_of_the_second_difference, 0, 2);
+    tcase_add_loop_test(spectra, what_is_not_finite_is_refused, 0, 2);
+    tcase_add_loop_test(spectra, svd_of_random_matrices, 0, 13);
+    tcase_add_loop_test(spectra, svd_of_matrices_without_full_rank, 0, 10);
+    tcase_add_loop_test(spectra, svd_of_the_first_difference, 0, 4);
+    suite_add_tcase(suite, spectra);
+
+    TCase *running = tcase_create("lanes and stops");
+    tcase_set_timeout(running, 60);
+    tcase_add_loop_test(running, lanes_do_not_change_a_bit, 0, OPERATIONS);
+    tcase_add_loop_test(running, a_stop_ends_the_work_within_a_quarter_second, 0, OPERATIONS);
+    tcase_add_test(running, the_library_computes_and_says_its_name);
+    suite_add_tcase(suite, running);
+    return suite;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pca against scikit-learn (tests/golden/pca.py), and walks against their closed forms.
+ */
+#include "pca/pca.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lanes.h"
+#include "pca/walk.h"
+#include "../suite.h"
+
+Suite *pca_suite(void);
+
+struct run {
+    struct tg_pca pca;
+    struct tg_arena *arena;
+    struct tg_report report;
+};
+
+static void close_run(struct run *run)
+{
+    tg_arena_free(run->arena);
+}
+
+static enum tg_err open_run(struct run *run, const struct tg_mat *mat,
+                            const struct tg_pca_options *options, bool lanes)
+{
+    struct tg_pca_cost cost;
+    ck_assert_int_eq(tg_pca_cost(mat, options, &cost), TG_OK);
+    run->arena = tg_arena_new(cost.bytes);
+    ck_assert_ptr_nonnull(run->arena);
+    struct tg_ctx ctx = {.arena = run->arena, .lanes = 1};
+    if (lanes) {
+        ctx.lanes = LANE_COUNT;
+        ctx.parallel = lanes_parallel;
+    }
+    tg_report_init(&run->report);
+    enum tg_err err = tg_pca_run(&ctx, mat, options, &run->pca, &run->report);
+    ck_assert_uint_eq(tg_arena_high_water(run->arena), cost.bytes);
+    return err;
+}
+
+static void require_run(struct run *run, const struct tg_mat *mat,
+                        const struct tg_pca_options *options)
+{
+    enum tg_err err = open_run(run, mat, options, false);
+    ck_assert_msg(err == TG_OK, "%s: %s", tg_err_slug(err), run->report.detail);
+}
+
+static struct tg_mat mat_of(const void *x, enum tg_dtype dtype, int64_t t, int64_t d)
+{
+    struct tg_mat mat;
+    ck_assert(tg_mat_init(&mat, x, dtype, 2, (int64_t[]){t, d}, false));
+    return mat;
+}
+
+static double number(FILE *file)
+{
+    double x = NAN;
+    ck_assert_int_eq(fscanf(file, "%lf", &x), 1);
+    return x;
+}
+
+static void assert_numbers(FILE *file, const double *got, int64_t n, double tol)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double expected = number(file);
+        ck_assert_double_eq_tol(got[i], expected, tol * fmax(fabs(expected), 1e-3));
+    }
+}
+
+START_TEST(agrees_with_scikit_learn)
+{
+    FILE *file = fopen(TG_GOLDEN "/pca.txt", "r");
+    ck_assert_ptr_nonnull(file);
+    char name[32];
+    long long t, d;
+    int single, k, cases = 0;
+    for (; fscanf(file, " case %31s %lld %lld %d %d", name, &t, &d, &single, &k) == 5;
+         cases++) {
+        size_t count = (size_t)(t * d);
+        double *x = calloc(count, sizeof(*x));
+        ck_assert_ptr_nonnull(x);
+        for (size_t i = 0; i < count; i++)
+            if (single)
+                ((float *)x)[i] = (float)number(file);
+            else
+                x[i] = number(file);
+        struct tg_mat mat = mat_of(x, single ? TG_F32 : TG_F64, t, d);
+        struct run run;
+        require_run(&run, &mat,
+                    &(struct tg_pca_options){.components = k, .from_last = _i});
+        const struct tg_pca *pca = &run.pca;
+        double tol = single ? 1e-6 : 1e-10;
+        ck_assert_int_eq(pca->single, single);
+        assert_numbers(file, pca->variance, k, tol);
+        assert_numbers(file, pca->ratio, k, tol);
+        assert_numbers(file, pca->walk_ratio, k, 1e-12);
+        assert_numbers(file, pca->step_null_ratio, k, 1e-12);
+        assert_numbers(file, (double[]){pca->total_variance, pca->d_eff}, 2, tol);
+        double scale = sqrt(pca->total_variance);
+        for (int64_t i = 0; i < t * k; i++)
+            ck_assert_double_eq_tol(pca->scores[i], number(file), tol * scale);
+        assert_numbers(file, pca->step_norm, t - 1, 1e-12);
+        assert_numbers(file, pca->from_start, t, tol);
+        assert_numbers(file, pca->from_end, t, tol);
+        close_run(&run);
+        free(x);
+    }
+    ck_assert_int_eq(cases, 4);
+    fclose(file);
+}
+END_TEST
+
+/*
+ * A walk with exactly orthogonal steps: step s adds the Walsh function s, +-1 everywhere.
+ * T = 64 points in D = 2^16 dimensions cross many blocks of columns.
+ */
+enum { T = 64, D = 1 << 16 };
+
+static double walsh(int s, int j)
+{
+    return __builtin_popcount((unsigned)s & (unsigned)j) % 2 ? -1 : 1;
+}
+
+static void *make_walk(enum tg_dtype dtype, double origin)
+{
+    double *x = calloc((size_t)T * D, sizeof(*x));
+    ck_assert_ptr_nonnull(x);
+    float *single = (float *)x;
+    for (int j = 0; j < D; j++) {
+        double at = origin;
+        for (int i = 0; i < T; at += walsh(++i, j))
+            if (dtype == TG_F32)
+                single[(size_t)i * D + j] = (float)at;
+            else
+                x[(size_t)i * D + j] = at;
+    }
+    return x;
+}
+
+static const struct tg_pca_options ten = {.components = 10};
+
+START_TEST(an_exact_walk_has_the_closed_form)
+{
+    enum tg_dtype dtype = _i ? TG_F32 : TG_F64;
+    void *x = make_walk(dtype, 1000);
+    struct tg_mat mat = mat_of(x, dtype, T, D);
+    struct run run;
+    require_run(&run, &mat, &ten);
+    for (int k = 0; k < 10; k++) {
+        double expected = tg_walk_ratio(T, k + 1);
+        ck_assert_double_eq_tol(run.pca.ratio[k], expected, 1e-13);
+        ck_assert_double_eq_tol(run.pca.step_null_ratio[k], expected, 1e-13);
+        ck_assert_double_eq_tol(run.pca.overlap[k], 1, 1e-12);
+        double eigenvalue = D / (4 * pow(sin(M_PI * (k + 1) / (2.0 * T)), 2));
+        ck_assert_double_eq_tol(run.pca.variance[k], eigenvalue / (T - 1),
+                                1e-12 * eigenvalue);
+    }
+    ck_assert_double_eq(run.pca.unchanged, 0);
+    ck_assert_double_eq_tol(run.pca.from_start[T - 1], sqrt((T - 1.0) * D), 1e-9);
+    close_run(&run);
+    free(x);
+}
+END_TEST
+
+START_TEST(bits_do_not_depend_on_lanes)
+{
+    float *x = make_walk(TG_F32, 0);
+    for (size_t i = 0; i < (size_t)T * D; i++)
+        x[i] = sinf(x[i] + (float)(i % 977));
+    struct tg_mat mat = mat_of(x, TG_F32, T, D);
+    struct run one, many;
+    require_run(&one, &mat, &ten);
+    ck_assert_int_eq(open_run(&many, &mat, &ten, true), TG_OK);
+    ck_assert_mem_eq(one.pca.scores, many.pca.scores, T * 10 * sizeof(double));
+    ck_assert_mem_eq(one.pca.step_norm, many.pca.step_norm, (T - 1) * sizeof(double));
+    close_run(&one);
+    close_run(&many);
+    free(x);
+}
+END_TEST
+
+START_TEST(fortran_order_gives_the_same)
+{
+    enum { t = 5, d = 700 };
+    static double rows[t * d], columns[t * d];
+    for (int i = 0; i < t; i++)
+        for (int j = 0; j < d; j++)
+            columns[j * t + i] = rows[i * d + j] = sin(i * i + 0.37 * j);
+    struct tg_mat c = mat_of(rows, TG_F64, t, d), f;
+    ck_assert(tg_mat_init(&f, columns, TG_F64, 2, (int64_t[]){t, d}, true));
+    struct run first, second;
+    require_run(&first, &c, &ten);
+    require_run(&second, &f, &ten);
+    ck_assert_int_eq(first.pca.k, t - 1);
+    ck_assert_mem_eq(first.pca.scores, second.pca.scores, t * (t - 1) * sizeof(double));
+    close_run(&first);
+    close_run(&second);
+}
+END_TEST
+
+START_TEST(squares_beyond_single_precision_are_taken_in_double)
+{
+    enum { t = 6, d = 40 };
+    float plain[t * d], scaled[t * d];
+    int power = _i ? 90 : -90;
+    for (int i = 0; i < t * d; i++) {
+        plain[i] = cosf((float)(i * i % 101));
+        scaled[i] = ldexpf(plain[i], power);
+    }
+    struct tg_mat a = mat_of(plain, TG_F32, t, d), b = mat_of(scaled, TG_F32, t, d);
+    struct run expected, got;
+    require_run(&expected, &a, &ten);
+    require_run(&got, &b, &ten);
+    ck_assert(expected.pca.single && !got.pca.single);
+    for (int k = 0; k < t - 1; k++)
+        ck_assert_double_eq_tol(got.pca.ratio[k], expected.pca.ratio[k], 1e-6);
+    close_run(&expected);
+    close_run(&got);
+}
+END_TEST
+
+START_TEST(a_point_that_never_moves_has_no_ratios)
+{
+    float x[4 * 3];
+    for (int i = 0; i < 12; i++)
+        x[i] = (float)(i % 3);
+    struct tg_mat mat = mat_of(x, TG_F32, 4, 3);
+    struct run run;
+    require_run(&run, &mat, &ten);
+    ck_assert_double_eq(run.pca.total_variance, 0);
+    ck_assert_double_nan(run.pca.ratio[0]);
+    ck_assert_double_nan(run.pca.step_null_ratio[0]);
+    ck_assert_double_eq(run.pca.unchanged, 1);
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(nan_is_found_and_named)
+{
+    enum { t = 4, d = 2000 };
+    static double x[t * d];
+    for (int i = 0; i < t * d; i++)
+        x[i] = sin(i);
+    x[2 * d + 1500] = NAN;
+    struct tg_mat mat = mat_of(x, TG_F64, t, d);
+    struct run run;
+    ck_assert_int_eq(open_run(&run, &mat, &ten, false), TG_NUMERIC);
+    ck_assert_str_eq(run.report.detail,
+                     "The trajectory holds NaN or infinity, first in point 2 "
+                     "at coordinate 1500.");
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(a_path_beyond_double_precision_is_told)
+{
+    double x[] = {0, 1, 1e200, 2, 3, 4};
+    struct tg_mat mat = mat_of(x, TG_F64, 3, 2);
+    struct run run;
+    ck_assert_int_eq(open_run(&run, &mat, &ten, false), TG_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(run.report.detail, "Point 1 lies further away"));
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(the_gram_matrix_is_centred)
+{
+    double x[] = {0, 0, 3, 4, 6, 8};
+    struct tg_mat mat = mat_of(x, TG_F64, 3, 2);
+    struct run run;
+    require_run(&run, &mat, &(struct tg_pca_options){.components = 1, .keep_gram = true});
+    const double expected[] = {25, 0, -25, 0, 0, 0, -25, 0, 25};
+    for (int i = 0; i < 9; i++)
+        ck_assert_double_eq_tol(run.pca.gram[i], expected[i], 1e-13);
+    ck_assert_double_eq_tol(run.pca.ratio[0], 1, 1e-15);
+    ck_assert_double_eq_tol(run.pca.d_eff, 1, 1e-15); /* both steps in one direction */
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(a_stop_is_obeyed)
+{
+    double x[12] = {1, 2, 3};
+    struct tg_mat mat = mat_of(x, TG_F64, 4, 3);
+    struct tg_pca_cost cost;
+    ck_assert_int_eq(tg_pca_cost(&mat, &ten, &cost), TG_OK);
+    atomic_int stop = TG_STOP_DEADLINE;
+    struct tg_ctx ctx = {.arena = tg_arena_new(cost.bytes), .lanes = 1, .stop = &stop};
+    struct tg_pca pca;
+    ck_assert_int_eq(tg_pca_run(&ctx, &mat, &ten, &pca, NULL), TG_DEADLINE);
+    tg_arena_free(ctx.arena);
+}
+END_TEST
+
+/* Antognini and Sohl-Dickstein's limit 6 / (pi k)^2, and the published share of two. */
+START_TEST(long_walks_tend_to_six_over_pi_squared)
+{
+    double two = tg_walk_ratio(1000000, 1) + tg_walk_ratio(1000000, 2);
+    ck_assert_double_eq_tol(tg_walk_ratio(1000000, 1), 6 / (M_PI * M_PI), 1e-11);
+    ck_assert_double_eq_tol(two, 7.5 / (M_PI * M_PI), 1e-11);
+    double sum = 0;
+    for (int k = 1; k < 100; k++)
+        sum += tg_walk_ratio(100, k);
+    ck_assert_double_eq_tol(sum, 1, 1e-13);
+}
+END_TEST
+
+START_TEST(modes_are_orthonormal_and_have_no_mean)
+{
+    for (int a = 1; a < 7; a++)
+        for (int b = 0; b <= a; b++) { /* sqrt(1/2) times mode 0 is the constant */
+            double dot = 0;
+            for (int t = 0; t < 7; t++)
+                dot += tg_walk_mode(7, a, t) * tg_walk_mode(7, b, t);
+            ck_assert_double_eq_tol(dot, a == b, 1e-14);
+        }
+}
+END_TEST
+
+Suite *pca_suite(void)
+{
+    Suite *suite = suite_create("pca");
+    TCase *values = tcase_create("values");
+    tcase_add_loop_test(values, agrees_with_scikit_learn, 0, 2);
+    tcase_add_loop_test(values, an_exact_walk_has_the_closed_form, 0, 2);
+    tcase_add_test(values, fortran_order_gives_the_same);
+    tcase_add_test(values, the_gram_matrix_is_centred);
+    suite_add_tcase(suite, values);
+    TCase *edges = tcase_create("edges");
+    tcase_add_loop_test(edges, squares_beyond_single_precision_are_taken_in_double, 0, 2);
+    tcase_add_test(edges, a_point_that_never_moves_has_no_ratios);
+    tcase_add_test(edges, nan_is_found_and_named);
+    tcase_add_test(edges, a_path_beyond_double_precision_is_told);
+    suite_add_tcase(suite, edges);
+    TCase *running = tcase_create("running");
+    tcase_add_test(running, bits_do_not_depend_on_lanes);
+    tcase_add_test(running, a_stop_is_obeyed);
+    suite_add_tcase(suite, running);
+    TCase *walks = tcase_create("walks");
+    tcase_add_test(walks, long_walks_tend_to_six_over_pi_squared);
+    tcase_add_test(walks, modes_are_orthonormal_and_have_no_mean);
+    suite_add_tcase(suite, walks);
+    return suite;
+}

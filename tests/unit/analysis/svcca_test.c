@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* svcca against numpy and scipy (tests/golden/svcca.py), and by its invariances. */
+#include "svcca/svcca.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "lanes.h"
+#include "../suite.h"
+
+Suite *svcca_suite(void);
+
+enum { MAX_LAYERS = 4, MAX_NUMBERS = 1 << 15 };
+
+static const struct tg_svcca_options every_measure = {.measures = 15, .threshold = 0.99};
+
+/* Options, result and the arena that holds it. */
+struct run {
+    struct tg_svcca svcca;
+    struct tg_arena *arena;
+    struct tg_report report;
+};
+
+static void close_run(struct run *run)
+{
+    tg_arena_free(run->arena);
+}
+
+static enum tg_err open_run(struct run *run, const struct tg_svcca_layer *layers,
+                            size_t n, const struct tg_svcca_options *options)
+{
+    struct tg_svcca_cost cost;
+    ck_assert_int_eq(tg_svcca_cost(layers, n, options, &cost), TG_OK);
+    run->arena = tg_arena_new(cost.bytes);
+    ck_assert_ptr_nonnull(run->arena);
+    struct tg_ctx ctx = {.arena = run->arena, .lanes = 1};
+    tg_report_init(&run->report);
+    enum tg_err err = tg_svcca_run(&ctx, layers, n, options, &run->svcca, &run->report);
+    ck_assert_uint_eq(tg_arena_high_water(run->arena), cost.bytes);
+    return err;
+}
+
+static void require_run(struct run *run, const struct tg_svcca_layer *layers, size_t n)
+{
+    enum tg_err err = open_run(run, layers, n, &every_measure);
+    ck_assert_msg(err == TG_OK, "%s: %s", tg_err_slug(err), run->report.detail);
+}
+
+static struct tg_svcca_layer layer_of(const char *name, const double *x, int64_t n,
+                                      int64_t d)
+{
+    struct tg_svcca_layer layer = {.name = name};
+    ck_assert(tg_mat_init(&layer.mat, x, TG_F64, 2, (int64_t[]){n, d}, false));
+    return layer;
+}
+
+static double number(FILE *file)
+{
+    double x = NAN;
+    ck_assert_int_eq(fscanf(file, "%lf", &x), 1);
+    return x;
+}
+
+static int64_t integer(FILE *file)
+{
+    return (int64_t)number(file);
+}
+
+struct expected_layer {
+    int64_t rank, k[TG_SVCCA_RULES];
+    double s[64];
+};
+
+/* A layer of the golden file; its numbers go to x, as float when they are single. */
+static struct tg_svcca_layer read_layer(FILE *file, char *name, double *x,
+                                        struct expected_layer *expected)
+{
+    long long n, d;
+    int is_single;
+    ck_assert_int_eq(fscanf(file, " layer %31s %lld %lld %d", name, &n, &d, &is_single),
+                     4);
+    expected->rank = integer(file);
+    expected->k[TG_SVCCA_VARIANCE] = integer(file);
+    expected->k[TG_SVCCA_SV_SUM] = integer(file);
+    for (int64_t i = 0; i < expected->rank; i++)
+        expected->s[i] = number(file);
+    ck_assert_int_le(n * d, MAX_NUMBERS);
+    float *single = (float *)x;
+    for (int64_t i = 0; i < n * d; i++) {
+        double value = number(file);
+        if (is_single)
+            single[i] = (float)value;
+        else
+            x[i] = value;
+    }
+    struct tg_svcca_layer layer = {.name = name};
+    ck_assert(tg_mat_init(&layer.mat, x, is_single ? TG_F32 : TG_F64, 2,
+                          (int64_t[]){n, d}, false));
+    return layer;
+}
+
+static void assert_layer(const struct tg_basis *basis,
+                         const struct expected_layer *expected)
+{
+    ck_assert_int_eq(basis->rank, expected->rank);
+    ck_assert_int_eq(basis->k[0], expected->k[0]);
+    ck_assert_int_eq(basis->k[1], expected->k[1]);
+    ck_assert_double_le(basis->orthogonality, 1e-12);
+    for (int64_t i = 0; i < basis->rank; i++)
+        ck_assert_double_eq_tol(basis->s[i], expected->s[i], 1e-10 * expected->s[0]);
+}
+
+static void assert_pair(FILE *file, const struct tg_svcca *svcca, int64_t index)
+{
+    const struct tg_svcca_pair *pair = &svcca->pair[index];
+    const double got[] = {pair->cca_mean,
+                          pair->cca_mean_squared,
+                          pair->svcca[TG_SVCCA_VARIANCE],
+                          pair->svcca[TG_SVCCA_SV_SUM],
+                          pair->cka,
+                          pair->cka_debiased};
+    long long forced;
+    ck_assert_int_eq(fscanf(file, " pair %lld", &forced), 1);
+    ck_assert_int_eq(pair->forced_ones, forced);
+    for (size_t i = 0; i < sizeof(got) / sizeof(*got); i++) {
+        double expected = number(file);
+        ck_assert_double_eq_tol(got[i], expected, 1e-10 * fabs(expected));
+    }
+    int64_t count = integer(file);
+    for (int64_t i = 0; i < count; i++)
+        ck_assert_double_eq_tol(svcca->cca_rho[index * svcca->max_d + i], number(file),
+                                1e-10);
+}
+
+START_TEST(agrees_with_numpy)
+{
+    static double x[MAX_LAYERS][MAX_NUMBERS];
+    FILE *file = fopen(TG_GOLDEN "/svcca.txt", "r");
+    ck_assert_ptr_nonnull(file);
+    char name[32], label[MAX_LAYERS][32];
+    int n, cases = 0;
+    for (; fscanf(file, " case %31s %d", name, &n) == 2; cases++) {
+        struct tg_svcca_layer layers[MAX_LAYERS];
+        struct expected_layer expected[MAX_LAYERS];
+        struct run run;
+        ck_assert_int_le(n, MAX_LAYERS);
+        /* layers first, then pairs */
+        for (int i = 0; i < n; i++)
+            layers[i] = read_layer(file, label[i], x[i], &expected[i]);
+        require_run(&run, layers, (size_t)n);
+        for (int i = 0; i < n; i++)
+            assert_layer(&run.svcca.basis[i], &expected[i]);
+        for (int64_t i = 0; i < run.svcca.npairs; i++)
+            assert_pair(file, &run.svcca, i);
+        close_run(&run);
+    }
+    ck_assert_int_eq(cases, 6);
+    fclose(file);
+}
+END_TEST
+
+enum { N = 40, D = 6 };
+
+/* Two layers that share a part. */
+static void make_pair(double *x, double *y)
+{
+    tg_rng_normal(1, 0, 0, N * D, x);
+    tg_rng_normal(1, 1, 0, N * D, y);
+    for (int i = 0; i < N * D; i++)
+        y[i] += x[i];
+}
+
+static struct tg_svcca_pair pair_of(const double *x, const double *y)
+{
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct run run;
+    require_run(&run, layers, 2);
+    struct tg_svcca_pair pair = run.svcca.pair[0];
+    close_run(&run);
+    return pair;
+}
+
+static void assert_same_but_cca(const struct tg_svcca_pair *a,
+                                const struct tg_svcca_pair *b)
+{
+    ck_assert_double_eq_tol(a->svcca[0], b->svcca[0], 1e-12);
+    ck_assert_double_eq_tol(a->svcca[1], b->svcca[1], 1e-12);
+    ck_assert_double_eq_tol(a->cka, b->cka, 1e-12);
+    ck_assert_double_eq_tol(a->cka_debiased, b->cka_debiased, 1e-12);
+}
+
+START_TEST(rotation_scale_and_translation_change_nothing)
+{
+    double x[N * D], y[N * D], moved[N * D];
+    make_pair(x, y);
+    struct tg_svcca_pair before = pair_of(x, y);
+    for (int i = 0; i < N; i++) /* turn unit j towards unit j + 1, then scale and shift */
+        for (int j = 0; j < D; j++)
+            moved[i * D + j] = x[i * D + j];
+    for (int j = 0; j + 1 < D; j++)
+        for (int i = 0; i < N; i++) {
+            double p = moved[i * D + j], q = moved[i * D + j + 1], angle = 0.3 + j;
+            moved[i * D + j] = cos(angle) * p - sin(angle) * q;
+            moved[i * D + j + 1] = sin(angle) * p + cos(angle) * q;
+        }
+    for (int i = 0; i < N * D; i++)
+        moved[i] = 1e-7 * moved[i] + 3e-5 * (i % D);
+    struct tg_svcca_pair after = pair_of(moved, y);
+    assert_same_but_cca(&before, &after);
+    ck_assert_double_eq_tol(before.cca_mean, after.cca_mean, 1e-11);
+}
+END_TEST
+
+START_TEST(cca_alone_ignores_an_invertible_map)
+{
+    double x[N * D], y[N * D], mapped[N * D];
+    make_pair(x, y);
+    struct tg_svcca_pair before = pair_of(x, y);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < D; j++)
+            mapped[i * D + j] = (1 + 3 * j) * x[i * D + j] + (j ? x[i * D + j - 1] : 0);
+    struct tg_svcca_pair after = pair_of(mapped, y);
+    ck_assert_double_eq_tol(before.cca_mean, after.cca_mean, 1e-10);
+    ck_assert_double_eq_tol(before.cca_mean_squared, after.cca_mean_squared, 1e-10);
+    ck_assert_double_gt(fabs(before.cka - after.cka), 1e-3);
+}
+END_TEST
+
+START_TEST(a_layer_is_like_itself)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_pair pair = pair_of(x, x);
+    ck_assert_double_eq_tol(pair.cca_mean, 1, 1e-13);
+    ck_assert_double_eq_tol(pair.svcca[0], 1, 1e-13);
+    ck_assert_double_eq_tol(pair.cka, 1, 1e-13);
+    ck_assert_double_eq_tol(pair.cka_debiased, 1, 1e-13);
+    ck_assert_double_le(pair.cca_mean, 1);
+}
+END_TEST
+
+START_TEST(one_unit_gives_the_correlation_coefficient)
+{
+    double x[N], y[N], sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
+    tg_rng_normal(2, 0, 0, N, x);
+    tg_rng_normal(2, 1, 0, N, y);
+    for (int i = 0; i < N; i++) {
+        y[i] = 5 - 0.4 * x[i] + y[i];
+        sx += x[i];
+        sy += y[i];
+    }
+    for (int i = 0; i < N; i++) {
+        xx += (x[i] - sx / N) * (x[i] - sx / N);
+        yy += (y[i] - sy / N) * (y[i] - sy / N);
+        xy += (x[i] - sx / N) * (y[i] - sy / N);
+    }
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, 1), layer_of("y", y, N, 1)};
+    struct run run;
+    require_run(&run, layers, 2);
+    ck_assert_double_eq_tol(run.svcca.pair[0].cca_mean, fabs(xy) / sqrt(xx * yy), 1e-13);
+    ck_assert_double_eq_tol(run.svcca.pair[0].cka, xy * xy / (xx * yy), 1e-13);
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(threshold_one_makes_svcca_cca)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct tg_svcca_options options = {.measures = 15, .threshold = 1};
+    struct run run;
+    ck_assert_int_eq(open_run(&run, layers, 2, &options), TG_OK);
+    ck_assert_double_eq_tol(run.svcca.pair[0].svcca[0], run.svcca.pair[0].cca_mean,
+                            1e-14);
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(huge_and_tiny_activations_do_not_overflow)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_pair before = pair_of(x, y);
+    for (int i = 0; i < N * D; i++) {
+        x[i] = ldexp(x[i], 700);
+        y[i] = ldexp(y[i], -700);
+    }
+    struct tg_svcca_pair after = pair_of(x, y);
+    assert_same_but_cca(&before, &after);
+    ck_assert_double_eq(before.cca_mean, after.cca_mean);
+}
+END_TEST
+
+START_TEST(an_ill_conditioned_layer_goes_by_qr_and_a_good_one_by_gram)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_pair before = pair_of(x, y);
+    for (int i = 0; i < N; i++) /* column scaling alone, cond 1e10: CCA must not notice */
+        for (int j = 0; j < D; j++)
+            x[i * D + j] *= pow(10, -2 * j);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct run run;
+    require_run(&run, layers, 2);
+    ck_assert_int_eq(run.svcca.basis[0].route, TG_ROUTE_QR);
+    ck_assert_int_eq(run.svcca.basis[1].route, TG_ROUTE_GRAM);
+    ck_assert_int_eq(run.svcca.basis[0].rank, D);
+    ck_assert_double_eq_tol(run.svcca.pair[0].cca_mean, before.cca_mean, 1e-10);
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(a_layer_that_never_changes_has_no_similarity)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    for (int i = 0; i < N * D; i++)
+        y[i] = 0.1 * (i % D);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct run run;
+    require_run(&run, layers, 2);
+    ck_assert_int_eq(run.svcca.basis[1].rank, 0);
+    ck_assert_int_eq(run.svcca.basis[1].constant_units, D);
+    ck_assert_double_nan(run.svcca.pair[0].cca_mean);
+    ck_assert_double_nan(run.svcca.matrix[TG_SVCCA_CKA][3]);
+    ck_assert_double_eq(run.svcca.matrix[TG_SVCCA_CKA][0], 1);
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(nan_is_found_and_named)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    y[7 * D + 3] = INFINITY;
+    y[9 * D + 1] = NAN;
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("conv2", y, N, D)};
+    struct run run;
+    ck_assert_int_eq(open_run(&run, layers, 2, &every_measure), TG_NUMERIC);
+    ck_assert_str_eq(run.report.detail,
+                     "Layer \"conv2\" holds NaN or infinity, first at row 7, column 3.");
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(a_span_beyond_double_precision_is_told)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    x[2] = 1.7e308;
+    x[D + 2] = -1.7e308;
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct run run;
+    ck_assert_int_eq(open_run(&run, layers, 2, &every_measure), TG_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(run.report.detail, "scale it down"));
+    close_run(&run);
+}
+END_TEST
+
+START_TEST(unwanted_measures_cost_nothing)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct tg_svcca_options options = {.measures = 1 << TG_SVCCA_SVCCA, .threshold = 0.5};
+    struct run run;
+    ck_assert_int_eq(open_run(&run, layers, 2, &options), TG_OK);
+    ck_assert_int_lt(run.svcca.basis[0].kept, run.svcca.basis[0].rank);
+    ck_assert_double_nan(run.svcca.pair[0].cca_mean);
+    ck_assert_ptr_null(run.svcca.matrix[TG_SVCCA_CCA]);
+    double alone = run.svcca.pair[0].svcca[0];
+    close_run(&run);
+    options.measures = 15;
+    ck_assert_int_eq(open_run(&run, layers, 2, &options), TG_OK);
+    ck_assert_double_eq_tol(run.svcca.pair[0].svcca[0], alone, 1e-13);
+    close_run(&run);
+}
+END_TEST
+
+enum { BIG_N = 1500, BIG_D = 150 };
+
+START_TEST(bits_do_not_depend_on_lanes)
+{
+    static double x[BIG_N * BIG_D], y[BIG_N * BIG_D];
+    tg_rng_normal(3, 0, 0, BIG_N * BIG_D, x);
+    tg_rng_normal(3, 1, 0, BIG_N * BIG_D, y);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, BIG_N, BIG_D),
+                                      layer_of("y", y, BIG_N, BIG_D)};
+    struct run one, many;
+    require_run(&one, layers, 2);
+    many.arena = tg_arena_new(tg_arena_high_water(one.arena));
+    struct tg_ctx ctx = {
+        .arena = many.arena, .lanes = LANE_COUNT, .parallel = lanes_parallel};
+    ck_assert_int_eq(tg_svcca_run(&ctx, layers, 2, &every_measure, &many.svcca, NULL),
+                     TG_OK);
+    ck_assert_mem_eq(one.svcca.pair, many.svcca.pair, sizeof(*one.svcca.pair));
+    ck_assert_mem_eq(one.svcca.cca_rho, many.svcca.cca_rho, BIG_D * sizeof(double));
+    /* independent data: the mean square is r / (n - 1), with sd below 2 % here */
+    ck_assert_double_eq_tol(one.svcca.pair[0].cca_mean_squared, BIG_D / (BIG_N - 1.0),
+                            5e-3);
+    ck_assert_double_eq_tol(one.svcca.pair[0].cka_debiased, 0, 1e-2);
+    close_run(&one);
+    close_run(&many);
+}
+END_TEST
+
+START_TEST(a_stop_is_obeyed)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct tg_svcca_cost cost;
+    ck_assert_int_eq(tg_svcca_cost(layers, 2, &every_measure, &cost), TG_OK);
+    atomic_int stop = TG_STOP_CANCEL;
+    struct tg_ctx ctx = {.arena = tg_arena_new(cost.bytes), .lanes = 1, .stop = &stop};
+    struct tg_svcca svcca;
+    ck_assert_int_eq(tg_svcca_run(&ctx, layers, 2, &every_measure, &svcca, NULL),
+                     TG_CANCELLED);
+    tg_arena_free(ctx.arena);
+}
+END_TEST
+
+START_TEST(too_little_memory_is_an_error)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct tg_svcca_cost cost;
+    ck_assert_int_eq(tg_svcca_cost(layers, 2, &every_measure, &cost), TG_OK);
+    struct tg_ctx ctx = {.arena = tg_arena_new(cost.bytes - 64), .lanes = 1};
+    struct tg_svcca svcca;
+    ck_assert_int_eq(tg_svcca_run(&ctx, layers, 2, &every_measure, &svcca, NULL),
+                     TG_NOMEM);
+    tg_arena_free(ctx.arena);
+}
+END_TEST
+
+Suite *svcca_suite(void)
+{
+    Suite *suite = suite_create("svcca");
+    TCase *values = tcase_create("values");
+    tcase_add_test(values, agrees_with_numpy);
+    tcase_add_test(values, rotation_scale_and_translation_change_nothing);
+    tcase_add_test(values, cca_alone_ignores_an_invertible_map);
+    tcase_add_test(values, a_layer_is_like_itself);
+    tcase_add_test(values, one_unit_gives_the_correlation_coefficient);
+    tcase_add_test(values, threshold_one_makes_svcca_cca);
+    suite_add_tcase(suite, values);
+    TCase *edges = tcase_create("edges");
+    tcase_add_test(edges, huge_and_tiny_activations_do_not_overflow);
+    tcase_add_test(edges, an_ill_conditioned_layer_goes_by_qr_and_a_good_one_by_gram);
+    tcase_add_test(edges, a_layer_that_never_changes_has_no_similarity);
+    tcase_add_test(edges, nan_is_found_and_named);
+    tcase_add_test(edges, a_span_beyond_double_precision_is_told);
+    tcase_add_test(edges, unwanted_measures_cost_nothing);
+    suite_add_tcase(suite, edges);
+    TCase *running = tcase_create("running");
+    tcase_add_test(running, bits_do_not_depend_on_lanes);
+    tcase_add_test(running, a_stop_is_obeyed);
+    tcase_add_test(running, too_little_memory_is_an_error);
+    suite_add_tcase(suite, running);
+    return suite;
+}

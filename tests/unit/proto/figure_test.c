@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Figures: what a Vega-Lite renderer needs is there, and the data is the data. */
+#include "proto/figure.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../suite.h"
+
+Suite *figure_suite(void);
+
+/* What `path` ("a/b/0") leads to. */
+static const json_t *at(const json_t *value, const char *path)
+{
+    char name[32];
+    while (*path) {
+        size_t n = strcspn(path, "/");
+        memcpy(name, path, n);
+        name[n] = '\0';
+        value = json_is_array(value) ? json_array_get(value, (size_t)(name[0] - '0'))
+                                     : json_object_get(value, name);
+        path += n + (path[n] == '/');
+    }
+    return value;
+}
+
+static void expect_text(const json_t *spec, const char *path, const char *text)
+{
+    ck_assert_pstr_eq(json_string_value(at(spec, path)), text);
+}
+
+static void expect_frame(const json_t *spec, size_t rows)
+{
+    ck_assert_ptr_nonnull(spec);
+    expect_text(spec, "$schema", "https://vega.github.io/schema/vega-lite/v5.json");
+    expect_text(spec, "title", "T");
+    ck_assert_uint_gt(json_string_length(at(spec, "description")), 0);
+    ck_assert(json_integer_value(at(spec, "width")) > 0);
+    ck_assert(json_integer_value(at(spec, "height")) > 0);
+    ck_assert_uint_eq(json_array_size(at(spec, "data/values")), rows);
+    expect_text(spec, "encoding/x/title", "X");
+}
+
+START_TEST(test_heatmap)
+{
+    static const char *const cols[] = {"b", "a"}, *const rows[] = {"r"};
+    json_t *spec = tg_figure_heatmap("T", "X", "Y", "Z", cols, 2, rows, 1,
+                                     (const double[]){0.25, NAN});
+    expect_frame(spec, 2);
+    expect_text(spec, "encoding/x/sort/0", "b");
+    expect_text(spec, "encoding/y/title", "Y");
+    expect_text(spec, "layer/0/encoding/color/title", "Z");
+    expect_text(spec, "layer/1/mark", "text");
+    expect_text(spec, "data/values/1/x", "a");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/0/z")), 0.25);
+    ck_assert(json_is_null(at(spec, "data/values/1/z")));
+    json_decref(spec);
+}
+END_TEST
+
+START_TEST(test_lines)
+{
+    static const double x[] = {5, 6}, y[] = {0.5, 0}, z[] = {1, 2, 3};
+    const struct tg_series series[] = {{"one", x, y, 2, false}, {"two", NULL, z, 3, true}};
+    json_t *spec = tg_figure_lines("T", "X", "Y", series, 2, true);
+    expect_frame(spec, 5);
+    expect_text(spec, "encoding/y/scale/type", "log");
+    expect_text(spec, "encoding/color/sort/1", "two");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/0/x")), 5);
+    ck_assert(json_is_null(at(spec, "data/values/1/y"))); /* no logarithm of 0 */
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/4/x")), 3);
+    ck_assert(json_is_true(at(spec, "data/values/4/points")));
+    json_decref(spec);
+}
+END_TEST
+
+START_TEST(test_long_series_are_thinned_and_say_so)
+{
+    static double y[12000];
+    const struct tg_series series = {"one", NULL, y, 12000, false};
+    json_t *spec = tg_figure_lines("T", "X", "Y", &series, 1, false);
+    expect_frame(spec, 4000);
+    ck_assert_int_eq(json_integer_value(at(spec, "usermeta/stride")), 3);
+    json_decref(spec);
+    spec = tg_figure_path("T", "X", "Y", y, y, 12000);
+    ck_assert_uint_le(json_array_size(at(spec, "data/values")), 5000);
+    const json_t *rows = at(spec, "data/values");
+    const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(last, "step")), 11999);
+    json_decref(spec);
+}
+END_TEST
+
+START_TEST(test_path)
+{
+    static const double x[] = {1, 2, 3}, y[] = {4, 5, 6};
+    json_t *spec = tg_figure_path("T", "X", "Y", x, y, 3);
+    expect_frame(spec, 3);
+    expect_text(spec, "data/values/0/end", "start");
+    ck_assert_ptr_null(at(spec, "data/values/1/end"));
+    expect_text(spec, "data/values/2/end", "end");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/1/y")), 5);
+    expect_text(spec, "encoding/order/field", "step");
+    json_decref(spec);
+}
+END_TEST
+
+START_TEST(test_bars)
+{
+    json_t *spec = tg_figure_bars("T", "X", "Y", "measured", (const double[]){0.5, 0.25},
+                                  "expected", (const double[]){0.6, 0.2}, 2);
+    expect_frame(spec, 2);
+    expect_text(spec, "layer/0/encoding/color/datum", "measured");
+    expect_text(spec, "layer/1/encoding/color/datum", "expected");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/1/bar")), 0.25);
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/1/mark")), 0.2);
+    json_decref(spec);
+}
+END_TEST
+
+Suite *figure_suite(void)
+{
+    Suite *suite = suite_create("figure");
+    TCase *shapes = tcase_create("shapes");
+    tcase_add_test(shapes, test_heatmap);
+    tcase_add_test(shapes, test_lines);
+    tcase_add_test(shapes, test_long_series_are_thinned_and_say_so);
+    tcase_add_test(shapes, test_path);
+    tcase_add_test(shapes, test_bars);
+    suite_add_tcase(suite, shapes);
+    return suite;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every kind: its table, its example from text to result, and what it refuses. */
+#include "proto/kind.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/job.h"
+#include "proto/result.h"
+#include "../suite.h"
+
+Suite *kinds_suite(void);
+
+static const struct tg_decode_limits limits = {.max_numbers = 1 << 20,
+                                               .max_inline_bytes = 1 << 24};
+
+static enum tg_err open_blob(void *self, const char *sha256, const void **bytes,
+                             size_t *n, void **handle)
+{
+    const struct tg_request_spec *spec = self;
+    *handle = NULL;
+    for (size_t i = 0; i < spec->nblobs; i++)
+        if (!strcmp(spec->blob[i].sha256, sha256)) {
+            *bytes = spec->blob[i].bytes;
+            *n = spec->blob[i].n;
+            return TG_OK;
+        }
+    return TG_UNKNOWN_DATA;
+}
+
+static void close_blob(void *self, void *handle)
+{
+    (void)self;
+    (void)handle;
+}
+
+/* A request and everything that comes of it. */
+struct work {
+    struct tg_request_spec spec;
+    struct tg_job job;
+    struct tg_arena *arena;
+    struct tg_result result;
+    struct tg_report report;
+};
+
+static enum tg_err bind(struct work *work, const char *text)
+{
+    tg_report_init(&work->report);
+    TG_TRY(tg_request_decode(text, strlen(text), &limits, &work->spec, &work->report));
+    struct tg_opener opener = {
+        .self = &work->spec, .open = open_blob, .close = close_blob};
+    enum tg_err err =
+        tg_job_bind(&work->spec, &opener, false, 0, &work->job, &work->report);
+    if (err)
+        tg_request_spec_release(&work->spec);
+    return err;
+}
+
+/* Runs a bound job in an arena of exactly its estimate. */
+static enum tg_err run(struct work *work)
+{
+    struct tg_cost cost;
+    const struct tg_kind *kind = work->job.kind;
+    ck_assert_int_eq(kind->estimate(&work->job, 1, &cost), TG_OK);
+    ck_assert_double_gt(cost.flops, 0);
+    ck_assert_double_gt(cost.read_bytes, 0);
+    work->arena = tg_arena_new(cost.peak_bytes);
+    ck_assert_ptr_nonnull(work->arena);
+    ck_assert_int_eq(tg_result_init(&work->result), TG_OK);
+    struct tg_ctx ctx = {.arena = work->arena, .lanes = 1};
+    enum tg_err err = kind->run(&work->job, &ctx, &work->result);
+    ck_assert_uint_eq(tg_arena_high_water(work->arena), cost.peak_bytes);
+    return err;
+}
+
+static void require_run(struct work *work, const char *text)
+{
+    enum tg_err err = bind(work, text);
+    ck_assert_msg(err == TG_OK, "%s %s", work->report.fault[0].pointer,
+                  work->report.detail);
+    ck_assert_int_eq(run(work), TG_OK);
+}
+
+static void release(struct work *work)
+{
+    tg_result_release(&work->result);
+    tg_job_release(&work->job);
+    tg_request_spec_release(&work->spec);
+    tg_arena_free(work->arena);
+}
+
+static void assert_fault(const char *text, const char *pointer, const char *part)
+{
+    struct work work;
+    enum tg_err err = bind(&work, text);
+    ck_assert_msg(err == TG_INVALID, "%s was taken", text);
+    for (size_t i = 0; i < work.report.count; i++)
+        if (!strcmp(work.report.fault[i].pointer, pointer) &&
+            strstr(work.report.fault[i].detail, part))
+            return;
+    ck_abort_msg("no fault \"%s\" at %s, but: %s (%s)", part, pointer, work.report.detail,
+                 work.report.fault[0].pointer);
+}
+
+static bool has_warning(const struct tg_result *result, const char *code)
+{
+    size_t i;
+    json_t *warning;
+    json_array_foreach(
+        result->warnings, i,
+        warning) if (!strcmp(json_string_value(json_object_get(warning, "code")),
+                             code)) return true;
+    return false;
+}
+
+/* Whether the result holds the output; an output that only exists on request may be
+ * missing. */
+static bool holds(const struct tg_result *result, const struct tg_output *output)
+{
+    switch (output->where) {
+    case TG_OUT_VALUE:
+        return json_object_get(result->values, output->name);
+    case TG_OUT_QUALITY:
+        return json_object_get(result->quality, output->name);
+    case TG_OUT_ARRAY:
+        for (size_t i = 0; i < result->narrays; i++)
+            if (!strcmp(result->array[i].name, output->name))
+                return true;
+        return false;
+    case TG_OUT_FIGURE:
+        for (size_t i = 0; i < result->nfigures; i++)
+            if (!strcmp(result->figure[i].name, output->name))
+                return true;
+        return false;
+    }
+    return false;
+}
+
+static bool is_declared(const struct tg_kind *kind, enum tg_output_where where,
+                        const char *name)
+{
+    for (size_t i = 0; i < kind->noutputs; i++)
+        if (kind->outputs[i].where == where && !strcmp(kind->outputs[i].name, name))
+            return true;
+    return false;
+}
+
+START_TEST(kinds_are_sorted_and_told)
+{
+    for (size_t i = 0; i < tg_nkinds; i++) {
+        const struct tg_kind *kind = tg_kinds[i];
+        ck_assert_ptr_eq(tg_kind_find(kind->name), kind);
+        ck_assert(i == 0 || strcmp(tg_kinds[i - 1]->name, kind->name) < 0);
+        ck_assert(*kind->title && *kind->summary && *kind->reference);
+        for (size_t k = 0; k < kind->nparams; k++)
+            ck_assert_msg(*kind->params[k].help, "%s.%s", kind->name,
+                          kind->params[k].name);
+        for (size_t k = 0; k < kind->noutputs; k++)
+            ck_assert_msg(*kind->outputs[k].help, "%s.%s", kind->name,
+                          kind->outputs[k].name);
+    }
+    ck_assert_ptr_null(tg_kind_find("nothing"));
+}
+END_TEST
+
+START_TEST(the_example_runs_and_gives_what_the_table_says)
+{
+    const struct tg_kind *kind = tg_kinds[_i];
+    struct work work;
+    require_run(&work, kind->example);
+    ck_assert_ptr_eq(work.job.kind, kind);
+    for (size_t i = 0; i < kind->noutputs; i++)
+        if (strcmp(kind->outputs[i].name, "gram"))
+            ck_assert_msg(holds(&work.result, &kind->outputs[i]), "%s lacks %s",
+                          kind->name, kind->outputs[i].name);
+    const char *name;
+    json_t *value;
+    json_object_foreach(work.result.values, name, value) ck_assert_msg(
+        is_declared(kind, TG_OUT_VALUE, name) && !json_is_null(value), "%s", name);
+    json_object_foreach(work.result.quality, name, value)
+        ck_assert_msg(is_declared(kind, TG_OUT_QUALITY, name), "%s", name);
+    for (size_t i = 0; i < work.result.narrays; i++)
+        ck_assert(is_declared(kind, TG_OUT_ARRAY, work.result.array[i].name));
+    for (size_t i = 0; i < work.result.nfigures; i++)
+        ck_assert(is_declared(kind, TG_OUT_FIGURE, work.result.figure[i].name));
+    ck_assert_uint_eq(json_array_size(work.result.warnings), 0);
+    release(&work);
+}
+END_TEST
+
+#define A8 "[[0,1],[1,0],[2,5],[3,1],[4,4],[5,2],[6,6],[7,0]]"
+
+START_TEST(svcca_refuses_what_it_cannot_compare)
+{
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{}}", "/inputs", "Nothing to compare");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8 "}}", "/inputs/b",
+                 "missing");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"b\":" A8 "}}", "/inputs/a",
+                 "missing");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8 ",\"b\":" A8
+                 ",\"layers\":[" A8 "," A8 "]}}",
+                 "/inputs", "not both");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"layers\":[" A8 "]}}",
+                 "/inputs/layers", "at least two");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"layers\":[" A8
+                 ",[[1],[2],[3],[4],[5]]]}}",
+                 "/inputs/layers/1", "same samples");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8 ",\"b\":[[1],[2],[3]]}}",
+                 "/inputs/b", "at least 4");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8
+                 ",\"b\":[[1,2,3,4,5],[1,2,3,4,5],[1,2,3,4,5],[1,2,3,4,5]]}}",
+                 "/inputs/b", "Transpose");
+    assert_fault("{\"kind\":\"svcca\",\"params\":{\"measures\":[]},\"inputs\":{\"a\":" A8
+                 ",\"b\":" A8 "}}",
+                 "/params/measures", "at least one");
+    assert_fault(
+        "{\"kind\":\"svcca\",\"params\":{\"threshold\":1.5},\"inputs\":{\"a\":" A8
+        ",\"b\":" A8 "}}",
+        "/params/threshold", "");
+}
+END_TEST
+
+START_TEST(svcca_gives_only_the_measures_asked_for)
+{
+    struct work work;
+    require_run(&work,
+                "{\"kind\":\"svcca\",\"params\":{\"measures\":[\"cka\"]},\"inputs\":{"
+                "\"a\":" A8 ",\"b\":" A8 "}}");
+    json_t *row = json_array_get(json_object_get(work.result.values, "pairs"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(row, "a")), "a");
+    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "cka")), 1, 1e-14);
+    ck_assert_ptr_null(json_object_get(row, "cca_mean"));
+    ck_assert_ptr_null(json_object_get(row, "svcca"));
+    release(&work);
+}
+END_TEST
+
+START_TEST(svcca_warns_of_what_is_not_in_the_data)
+{
+    struct work work;
+    require_run(&work,
+                "{\"kind\":\"svcca\",\"inputs\":{\"a\":[[1,0,4],[0,1,1],[3,1,2],[2,2,1]],"
+                "\"b\":[[1,1,5],[1,2,5],[1,0,5],[1,3,5]]}}");
+    ck_assert(has_warning(&work.result, "forced-ones"));
+    ck_assert(has_warning(&work.result, "rank-deficient"));
+    release(&work);
+    require_run(&work, "{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8
+                       ",\"b\":[[1],[1],[1],[1],[1],[1],[1],[1]]}}");
+    ck_assert(has_warning(&work.result, "constant-layer"));
+    json_t *row = json_array_get(json_object_get(work.result.values, "pairs"), 0);
+    ck_assert(json_is_null(json_object_get(row, "cca_mean")));
+    release(&work);
+}
+END_TEST
+
+START_TEST(pca_refuses_too_few_points)
+{
+    assert_fault("{\"kind\":\"pca\",\"inputs\":{\"trajectory\":[[1,2],[3,4]]}}",
+                 "/inputs/trajectory", "save more points");
+    assert_fault("{\"kind\":\"pca\",\"inputs\":{}}", "/inputs/trajectory", "");
+    assert_fault(
+        "{\"kind\":\"pca\",\"params\":{\"components\":0},\"inputs\":{\"trajectory\":" A8
+        "}}",
+        "/params/components", "");
+}
+END_TEST
+
+START_TEST(pca_tells_of_caps_and_stillness)
+{
+    struct work work;
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"return_gram\":true},\"inputs\":"
+                       "{\"trajectory\":" A8 "}}");
+    ck_assert(has_warning(&work.result, "components-capped"));
+    ck_assert(
+        holds(&work.result, &(struct tg_output){.where = TG_OUT_ARRAY, .name = "gram"}));
+    ck_assert_uint_eq(json_array_size(json_object_get(work.result.values, "components")),
+                      2);
+    release(&work);
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"components\":1},\"inputs\":"
+                       "{\"trajectory\":[[1,2],[1,2],[1,2]]}}");
+    ck_assert(has_warning(&work.result, "constant-trajectory"));
+    ck_assert(!has_warning(&work.result, "non-finite"));
+    ck_assert_double_eq(
+        json_real_value(json_object_get(work.result.values, "total_variance")), 0);
+    ck_assert(json_is_null(json_object_get(work.result.values, "first_component_ratio")));
+    release(&work);
+}
+END_TEST
+
+Suite *kinds_suite(void)
+{
+    Suite *suite = suite_create("kinds");
+    TCase *table = tcase_create("table");
+    tcase_add_test(table, kinds_are_sorted_and_told);
+    tcase_add_loop_test(table, the_example_runs_and_gives_what_the_table_says, 0,
+                        (int)tg_nkinds);
+    suite_add_tcase(suite, table);
+    TCase *svcca = tcase_create("svcca");
+    tcase_add_test(svcca, svcca_refuses_what_it_cannot_compare);
+    tcase_add_test(svcca, svcca_gives_only_the_measures_asked_for);
+    tcase_add_test(svcca, svcca_warns_of_what_is_not_in_the_data);
+    suite_add_tcase(suite, svcca);
+    TCase *pca = tcase_create("pca");
+    tcase_add_test(pca, pca_refuses_too_few_points);
+    tcase_add_test(pca, pca_tells_of_caps_and_stillness);
+    suite_add_tcase(suite, pca);
+    return suite;
+}

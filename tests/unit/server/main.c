@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Unit tests of server/. */
+#include "../suite.h"
+
+Suite *accept_suite(void);
+Suite *auth_suite(void);
+Suite *data_suite(void);
+Suite *events_suite(void);
+Suite *http_suite(void);
+Suite *metrics_suite(void);
+Suite *routes_suite(void);
+Suite *store_suite(void);
+
+int main(void)
+{
+    Suite *(*const suites[])(void) = {
+        data_suite, events_suite, store_suite,
+        accept_suite, auth_suite, http_suite, metrics_suite, routes_suite,
+        NULL,
+    };
+    return tg_run_suites(suites);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One main() for every unit test program: run the suites of a NULL-terminated list. */
+#ifndef TG_TESTS_SUITE_H
+#define TG_TESTS_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+static inline int tg_run_suites(Suite *(*const suites[])(void))
+{
+    SRunner *runner = srunner_create(NULL);
+    for (size_t i = 0; suites[i]; i++)
+        srunner_add_suite(runner, suites[i]());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
