@@ -50,14 +50,15 @@ static struct opened *open_file(struct binder *b, const struct tg_ref *ref)
     for (size_t i = 0; i < binding->nopened; i++)
         if (!strcmp(binding->opened[i].sha256, ref->sha256))
             return &binding->opened[i];
-    enum tg_err err =
-        binding->opener.open(binding->opener.self, ref->sha256, &bytes, &n, &opened->handle);
+    enum tg_err err = binding->opener.open(binding->opener.self, ref->sha256, &bytes, &n,
+                                           &opened->handle);
     if (err) {
         if (err == TG_UNKNOWN_DATA)
-            tg_fault_add_value(b->report, err, ref->pointer, ref->sha256, NULL,
-                               "No data with this SHA-256 is stored here; send it with PUT "
-                               "/v1/data/%s.",
-                               ref->sha256);
+            tg_fault_add_value(
+                b->report, err, ref->pointer, ref->sha256, NULL,
+                "No data with this SHA-256 is stored here; send it with PUT "
+                "/v1/data/%s.",
+                ref->sha256);
         else
             tg_fault_add(b->report, err, ref->pointer, "The data cannot be opened: %s.",
                          tg_err_title(err));
@@ -89,10 +90,11 @@ static void tell_keys(struct binder *b, const struct tg_array_file *file,
     tg_join(allowed, sizeof(allowed), names, file->nmembers);
     tg_pointer_add(pointer, ref->pointer, "key");
     if (ref->key && file->nmembers == 1 && !*names[0])
-        tg_fault_add_value(b->report, TG_INVALID, pointer, ref->key, NULL,
-                           "The file is %s and holds one array without a name; leave `key` "
-                           "out.",
-                           tg_format_name(file->format));
+        tg_fault_add_value(
+            b->report, TG_INVALID, pointer, ref->key, NULL,
+            "The file is %s and holds one array without a name; leave `key` "
+            "out.",
+            tg_format_name(file->format));
     else if (ref->key)
         tg_fault_unknown(b->report, pointer, "array", ref->key, names, file->nmembers);
     else
@@ -102,8 +104,8 @@ static void tell_keys(struct binder *b, const struct tg_array_file *file,
     free(names);
 }
 
-static struct tg_array_member *find_member(struct binder *b, const struct tg_array_file *file,
-                                           const struct tg_ref *ref)
+static struct tg_array_member *
+find_member(struct binder *b, const struct tg_array_file *file, const struct tg_ref *ref)
 {
     if (!ref->key && file->nmembers == 1)
         return &file->member[0];
@@ -139,8 +141,8 @@ static bool check_shape(struct binder *b, const struct tg_input *input,
     return true;
 }
 
-static void bind_ref(struct binder *b, const struct tg_input *input, const struct tg_ref *ref,
-                     struct tg_bound *bound)
+static void bind_ref(struct binder *b, const struct tg_input *input,
+                     const struct tg_ref *ref, struct tg_bound *bound)
 {
     struct opened *opened = open_file(b, ref);
     struct tg_array_member *member = opened ? find_member(b, &opened->file, ref) : NULL;
@@ -181,8 +183,9 @@ static enum tg_err allocate(const struct tg_request_spec *spec, size_t nrefs,
     return TG_OK;
 }
 
-enum tg_err tg_job_bind(const struct tg_request_spec *spec, const struct tg_opener *opener,
-                        bool headers_only, size_t max_decoded_bytes, struct tg_job *job,
+enum tg_err tg_job_bind(const struct tg_request_spec *spec,
+                        const struct tg_opener *opener, bool headers_only,
+                        size_t max_decoded_bytes, struct tg_job *job,
                         struct tg_report *report)
 {
     struct tg_report own;

@@ -4,19 +4,20 @@
 
 #include "proto/template.h"
 
-#define TIME "{'type': ['string', 'null'], 'format': 'date-time'}"
+#define TIME      "{'type': ['string', 'null'], 'format': 'date-time'}"
 #define REF(name) "{'$ref': '#/components/schemas/" name "'}"
-#define DIGEST "{'type': 'string', 'pattern': '^[0-9a-f]{64}$'}"
+#define DIGEST    "{'type': 'string', 'pattern': '^[0-9a-f]{64}$'}"
 #define COST                                                                             \
     "{'type': 'object', 'required': ['peak_bytes', 'flops', 'seconds'],"                 \
-    " 'properties': {'peak_bytes': {'type': 'integer', 'minimum': 0, 'x-unit': 'bytes'}," \
+    " 'properties': {'peak_bytes': {'type': 'integer', 'minimum': 0, 'x-unit': "         \
+    "'bytes'},"                                                                          \
     "                'flops': {'type': 'number', 'minimum': 0},"                         \
     "                'seconds': {'type': 'number', 'minimum': 0, 'x-unit': 's'}}}"
 #define STATE                                                                            \
     "{'enum': ['queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled',"   \
     "          'expired']}"
 #define PRIORITY "{'enum': ['high', 'normal', 'low']}"
-#define LINKS "{'type': 'object', 'additionalProperties': {'type': ['string', 'null']}}"
+#define LINKS    "{'type': 'object', 'additionalProperties': {'type': ['string', 'null']}}"
 
 static const struct {
     const char *name, *schema;
@@ -48,14 +49,20 @@ static const struct {
      "   'id': {'type': 'string', 'pattern': '^[0-9A-Za-z]{26}$'},"
      "   'kind': {'type': 'string'}, 'name': {'type': 'string'}, 'state': " STATE ","
      "   'priority': " PRIORITY ","
-     "   'progress': {'anyOf': [" REF("Progress") ", {'type': 'null'}]},"
-     "   'created': " TIME ", 'started': " TIME ", 'finished': " TIME ","
-     "   'deadline': " TIME ", 'max_run_s': {'type': ['number', 'null'], 'x-unit': 's'},"
-     "   'attempt': {'type': 'integer', 'minimum': 0}, 'cost': " COST ","
-     "   'cache': {'type': 'string'}, 'hash': " DIGEST ", 'token': {'type': 'string'},"
-     "   'keep': {'type': 'boolean'}, 'retry_of': {'type': ['string', 'null']},"
-     "   'problem': {'anyOf': [" REF("Problem") ", {'type': 'null'}]},"
-     "   'result': " REF("Result") ", 'links': " LINKS "}}"},
+     "   'progress': {'anyOf': [" REF(
+         "Progress") ", {'type': 'null'}]},"
+                     "   'created': " TIME ", 'started': " TIME ", 'finished': " TIME ","
+                     "   'deadline': " TIME
+                     ", 'max_run_s': {'type': ['number', 'null'], 'x-unit': 's'},"
+                     "   'attempt': {'type': 'integer', 'minimum': 0}, 'cost': " COST ","
+                     "   'cache': {'type': 'string'}, 'hash': " DIGEST
+                     ", 'token': {'type': 'string'},"
+                     "   'keep': {'type': 'boolean'}, 'retry_of': {'type': ['string', "
+                     "'null']},"
+                     "   'problem': {'anyOf': [" REF(
+                         "Problem") ", {'type': 'null'}]},"
+                                    "   'result': " REF("Result") ", 'links': " LINKS
+                                                                  "}}"},
     {"JobRow",
      "{'type': 'object', 'description': 'A job as one flat row.',"
      " 'required': ['id', 'kind', 'state'],"
@@ -63,15 +70,14 @@ static const struct {
      "                'state': " STATE "},"
      " 'additionalProperties': {'type': ['string', 'number', 'boolean', 'null']}}"},
     {"JobRows", "{'type': 'array', 'items': " REF("JobRow") "}"},
-    {"JobList",
-     "{'type': 'object', 'required': ['jobs'],"
-     " 'properties': {'jobs': {'type': 'array', 'items': " REF("Job") "},"
-     "                'next': {'type': ['string', 'null']}}}"},
-    {"DryRun",
-     "{'type': 'object', 'required': ['valid', 'cost', 'cache', 'hash'],"
-     " 'properties': {'valid': {'type': 'boolean'}, 'cost': " COST ","
-     "                'cache': {'type': 'string'}, 'hash': " DIGEST ","
-     "                'expected_wait_s': {'type': 'number', 'x-unit': 's'}}}"},
+    {"JobList", "{'type': 'object', 'required': ['jobs'],"
+                " 'properties': {'jobs': {'type': 'array', 'items': " REF(
+                    "Job") "},"
+                           "                'next': {'type': ['string', 'null']}}}"},
+    {"DryRun", "{'type': 'object', 'required': ['valid', 'cost', 'cache', 'hash'],"
+               " 'properties': {'valid': {'type': 'boolean'}, 'cost': " COST ","
+               "                'cache': {'type': 'string'}, 'hash': " DIGEST ","
+               "                'expected_wait_s': {'type': 'number', 'x-unit': 's'}}}"},
     {"Data",
      "{'type': 'object', 'required': ['sha256', 'bytes', 'format', 'members'],"
      " 'properties': {"
@@ -83,14 +89,13 @@ static const struct {
      "     'properties': {'name': {'type': 'string'}, 'dtype': {'type': 'string'},"
      "                    'shape': {'type': 'array', 'items': {'type': 'integer'}}}}},"
      "   'href': {'type': 'string'}}}"},
-    {"DataList",
-     "{'type': 'object', 'required': ['data'],"
-     " 'properties': {'data': {'type': 'array', 'items': " REF("Data") "},"
-     "                'next': {'type': ['string', 'null']}}}"},
-    {"Event",
-     "{'type': 'object', 'required': ['id', 'state'],"
-     " 'properties': {'id': {'type': 'string'}, 'state': {'type': 'string'},"
-     "                'progress': " REF("Progress") "}}"},
+    {"DataList", "{'type': 'object', 'required': ['data'],"
+                 " 'properties': {'data': {'type': 'array', 'items': " REF(
+                     "Data") "},"
+                             "                'next': {'type': ['string', 'null']}}}"},
+    {"Event", "{'type': 'object', 'required': ['id', 'state'],"
+              " 'properties': {'id': {'type': 'string'}, 'state': {'type': 'string'},"
+              "                'progress': " REF("Progress") "}}"},
     {"Status",
      "{'type': 'object', 'required': ['name', 'version', 'uptime_s', 'workers', 'memory',"
      "                                'queue', 'jobs', 'store', 'blas'],"
@@ -110,7 +115,8 @@ static const struct {
      " 'properties': {'kinds': {'type': 'array', 'items': " REF("KindSummary") "}}}"},
     {"Kind",
      "{'type': 'object', 'required': ['name', 'version', 'title', 'summary', 'reference',"
-     "                                'params', 'inputs', 'outputs', 'example', 'schema'],"
+     "                                'params', 'inputs', 'outputs', 'example', "
+     "'schema'],"
      " 'properties': {'name': {'type': 'string'}, 'version': {'type': 'integer'},"
      "                'title': {'type': 'string'}, 'summary': {'type': 'string'},"
      "                'reference': {'type': 'string'}, 'params': {'type': 'object'},"
@@ -137,7 +143,8 @@ static const struct {
      "   'shape': {'type': 'array', 'items': {'type': 'integer', 'minimum': 0}},"
      "   'sha256': " DIGEST ", 'bytes': {'type': 'integer', 'minimum': 0},"
      "   'data': {'type': ['array', 'number', 'null'],"
-     "            'description': 'The numbers of a small array; null for non-finite ones.'},"
+     "            'description': 'The numbers of a small array; null for non-finite "
+     "ones.'},"
      "   'nonfinite': {'type': 'array', 'items': {'type': 'integer', 'minimum': 0},"
      "                 'description': 'Where, in C order, `data` has null.'},"
      "   'href': {'type': 'string'}}}"},
@@ -164,15 +171,10 @@ static bool add(json_t *schemas, const char *prefix, const char *name, json_t *s
 static json_t *any_kind(const char *prefix)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < tg_nkinds; i++) {
-        if (json_array_append_new(
-                list, json_pack("{s:o}", "$ref",
-                                json_sprintf("#/components/schemas/%s%s", prefix,
-                                             tg_kinds[i]->name)))) {
-            json_decref(list);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < tg_nkinds; i++)
+        tg_json_append(&list, json_pack("{s:o}", "$ref",
+                                        json_sprintf("#/components/schemas/%s%s", prefix,
+                                                     tg_kinds[i]->name)));
     return json_pack("{s:o}", "oneOf", list);
 }
 
@@ -190,8 +192,9 @@ json_t *tg_schema_components(void)
     for (size_t i = 0; ok && i < sizeof(documents) / sizeof(documents[0]); i++)
         ok = add(schemas, "", documents[i].name, tg_json_template(documents[i].schema));
     for (size_t i = 0; ok && i < tg_nkinds; i++)
-        ok = add(schemas, "JobRequest_", tg_kinds[i]->name, request_schema(tg_kinds[i])) &&
-             add(schemas, "Result_", tg_kinds[i]->name, tg_schema_result(tg_kinds[i]));
+        ok =
+            add(schemas, "JobRequest_", tg_kinds[i]->name, request_schema(tg_kinds[i])) &&
+            add(schemas, "Result_", tg_kinds[i]->name, tg_schema_result(tg_kinds[i]));
     ok = ok && add(schemas, "", "JobRequest", any_kind("JobRequest_")) &&
          add(schemas, "", "Result", any_kind("Result_"));
     if (ok)

@@ -8,7 +8,7 @@
 #include "proto/jsonwrite.h"
 #include "proto/params.h"
 #include "proto/schema.h"
-#include "proto/table.h"
+#include "proto/template.h"
 #include "proto/wrap.h"
 
 enum { WIDTH = 80, HELP_INDENT = 4 };
@@ -17,16 +17,14 @@ const char *const tg_output_where_names[] = {"value", "array", "figure", "qualit
 
 json_t *tg_kind_example(const struct tg_kind *kind)
 {
-    json_t *example = json_loads(kind->example, 0, NULL);
-    if (!example)
-        TG_BUG("an example is not JSON");
-    return example;
+    return json_loads(kind->example, 0, NULL);
 }
 
 char *tg_input_text(const struct tg_input *input, char *out, size_t size)
 {
     if (input->list)
-        snprintf(out, size, "1 to %zu arrays of shape (%s)", input->max_count, input->shape);
+        snprintf(out, size, "1 to %zu arrays of shape (%s)", input->max_count,
+                 input->shape);
     else
         snprintf(out, size, "array of shape (%s)", input->shape);
     return out;
@@ -37,15 +35,12 @@ static json_t *describe_inputs(const struct tg_kind *kind)
     json_t *list = json_array();
     for (size_t i = 0; i < kind->ninputs; i++) {
         const struct tg_input *input = &kind->inputs[i];
-        if (json_array_append_new(
-                list, json_pack("{s:s, s:b, s:b, s:I, s:[i, i], s:s, s:s}", "name",
-                                input->name, "list", input->list, "required", input->required,
-                                "max_count", (json_int_t)(input->list ? input->max_count : 1),
-                                "ndim", input->ndim_lo, input->ndim_hi, "shape", input->shape,
-                                "help", input->help))) {
-            json_decref(list);
-            return NULL;
-        }
+        tg_json_append(&list, json_pack("{s:s, s:b, s:b, s:I, s:[i, i], s:s, s:s}",
+                                        "name", input->name, "list", input->list,
+                                        "required", input->required, "max_count",
+                                        (json_int_t)(input->list ? input->max_count : 1),
+                                        "ndim", input->ndim_lo, input->ndim_hi, "shape",
+                                        input->shape, "help", input->help));
     }
     return list;
 }
@@ -55,25 +50,22 @@ static json_t *describe_outputs(const struct tg_kind *kind)
     json_t *list = json_array();
     for (size_t i = 0; i < kind->noutputs; i++) {
         const struct tg_output *output = &kind->outputs[i];
-        if (json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "where",
-                                                  tg_output_where_names[output->where],
-                                                  "name", output->name, "type", output->type,
-                                                  "shape", output->shape, "help",
-                                                  output->help))) {
-            json_decref(list);
-            return NULL;
-        }
+        tg_json_append(&list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "where",
+                                        tg_output_where_names[output->where], "name",
+                                        output->name, "type", output->type, "shape",
+                                        output->shape, "help", output->help));
     }
     return list;
 }
 
 json_t *tg_kind_description(const struct tg_kind *kind)
 {
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", kind->name,
-                     "version", kind->version, "title", kind->title, "summary", kind->summary,
-                     "reference", kind->reference, "params", tg_schema_params(kind), "inputs",
-                     describe_inputs(kind), "outputs", describe_outputs(kind), "example",
-                     tg_kind_example(kind), "schema", tg_schema_job(kind));
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name",
+                     kind->name, "version", kind->version, "title", kind->title,
+                     "summary", kind->summary, "reference", kind->reference, "params",
+                     tg_schema_params(kind), "inputs", describe_inputs(kind), "outputs",
+                     describe_outputs(kind), "example", tg_kind_example(kind), "schema",
+                     tg_schema_job(kind));
 }
 
 /* Markdown --------------------------------------------------------------------------- */
@@ -203,7 +195,8 @@ void tg_kind_help(const struct tg_kind *kind, struct tg_buf *out)
     for (size_t i = 0; i < kind->ninputs; i++)
         help_entry(out, kind->inputs[i].name,
                    tg_input_text(&kind->inputs[i], text, sizeof(text)),
-                   kind->inputs[i].required ? "required" : "optional", kind->inputs[i].help);
+                   kind->inputs[i].required ? "required" : "optional",
+                   kind->inputs[i].help);
     if (kind->nparams)
         tg_buf_puts(out, "\nParameters\n");
     for (size_t i = 0; i < kind->nparams; i++)

@@ -10,7 +10,7 @@
 
 extern const char *const tg_output_where_names[]; /* "value", "array", ... by the enum */
 
-/* The example, parsed; new reference. A bug when it is not JSON. */
+/* The example, parsed; new reference, NULL without memory. */
 json_t *tg_kind_example(const struct tg_kind *kind);
 /* "array of shape (n,d)"; returns `out`. */
 char *tg_input_text(const struct tg_input *input, char *out, size_t size);

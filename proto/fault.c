@@ -44,7 +44,8 @@ static char *array_text(const struct tg_json_array *array, char out[TG_GOT_SIZE]
     return out;
 }
 
-/* A string in quotes, cut before the byte that would not fit; never within a character. */
+/* A string in quotes, cut before the byte that would not fit; never within a character.
+ */
 static void string_text(const char *text, char out[TG_GOT_SIZE])
 {
     size_t n = strlen(text), room = TG_GOT_SIZE - 6;
@@ -84,15 +85,17 @@ char *tg_value_text(const json_t *value, const struct tg_json_body *body,
     case JSON_FALSE:
     case JSON_NULL:
         snprintf(out, TG_GOT_SIZE, "%s",
-                 json_is_null(value) ? "null" : json_is_true(value) ? "true" : "false");
+                 json_is_null(value)   ? "null"
+                 : json_is_true(value) ? "true"
+                                       : "false");
         break;
     }
     return out;
 }
 
 /*
- * Edits from one word to the other, two swapped neighbours counting as one (optimal string
- * alignment); both have at most WORD_MAX bytes.
+ * Edits from one word to the other, two swapped neighbours counting as one (optimal
+ * string alignment); both have at most WORD_MAX bytes.
  */
 static size_t distance(const char *a, size_t na, const char *b, size_t nb)
 {
@@ -152,16 +155,17 @@ char *tg_join(char *out, size_t size, const char *const *choice, size_t n)
     return out;
 }
 
-enum tg_err tg_fault_unknown(struct tg_report *report, const char *pointer, const char *what,
-                             const char *word, const char *const *choice, size_t n)
+enum tg_err tg_fault_unknown(struct tg_report *report, const char *pointer,
+                             const char *what, const char *word,
+                             const char *const *choice, size_t n)
 {
     char allowed[sizeof(((struct tg_fault *)0)->allowed)];
     const char *nearest = tg_nearest(word, choice, n);
     tg_join(allowed, sizeof(allowed), choice, n);
     if (nearest)
         return tg_fault_add_value(report, TG_INVALID, pointer, word, allowed,
-                                  "There is no %s `%.80s`; did you mean `%s`?", what, word,
-                                  nearest);
+                                  "There is no %s `%.80s`; did you mean `%s`?", what,
+                                  word, nearest);
     return tg_fault_add_value(report, TG_INVALID, pointer, word, allowed,
                               "There is no %s `%.80s`.", what, word);
 }

@@ -2,8 +2,8 @@
 /*
  * Figures.
  *
- * DESIGN. Each shape is a template, JSON with ' for ", into which titles, data and sizes are
- * set by path.
+ * DESIGN. Each shape is a template, JSON with ' for ", into which titles, data and sizes
+ * are set by path.
  */
 #include "proto/figure.h"
 
@@ -13,7 +13,13 @@
 
 #include "proto/template.h"
 
-enum { ROWS_MAX = 5000, CELL = 48, SIDE_MIN = 120, SIDE_MAX = 640, CELLS_WITH_TEXT = 400 };
+enum {
+    ROWS_MAX = 5000,
+    CELL = 48,
+    SIDE_MIN = 120,
+    SIDE_MAX = 640,
+    CELLS_WITH_TEXT = 400
+};
 
 static const char heatmap_template[] =
     "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
@@ -21,7 +27,8 @@ static const char heatmap_template[] =
     " 'encoding': {'x': {'field': 'x', 'type': 'nominal', 'title': '', 'sort': []},"
     "              'y': {'field': 'y', 'type': 'nominal', 'title': '', 'sort': []}},"
     " 'layer': [{'mark': {'type': 'rect', 'tooltip': true},"
-    "            'encoding': {'color': {'field': 'z', 'type': 'quantitative', 'title': '',"
+    "            'encoding': {'color': {'field': 'z', 'type': 'quantitative', 'title': "
+    "'',"
     "                                   'scale': {'scheme': 'viridis'}}}}]}";
 
 static const char cell_text_template[] =
@@ -32,7 +39,8 @@ static const char cell_text_template[] =
 
 static const char lines_template[] =
     "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
-    " 'title': '', 'description': '', 'width': 480, 'height': 300, 'data': {'values': []},"
+    " 'title': '', 'description': '', 'width': 480, 'height': 300, 'data': {'values': "
+    "[]},"
     " 'encoding': {'x': {'field': 'x', 'type': 'quantitative', 'title': ''},"
     "              'y': {'field': 'y', 'type': 'quantitative', 'title': '', 'scale': {}},"
     "              'color': {'field': 'series', 'type': 'nominal', 'title': null,"
@@ -44,7 +52,8 @@ static const char lines_template[] =
 
 static const char path_template[] =
     "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
-    " 'title': '', 'description': '', 'width': 400, 'height': 400, 'data': {'values': []},"
+    " 'title': '', 'description': '', 'width': 400, 'height': 400, 'data': {'values': "
+    "[]},"
     " 'encoding': {'x': {'field': 'x', 'type': 'quantitative', 'title': '',"
     "                    'scale': {'zero': false}},"
     "              'y': {'field': 'y', 'type': 'quantitative', 'title': '',"
@@ -62,13 +71,15 @@ static const char path_template[] =
 
 static const char bars_template[] =
     "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
-    " 'title': '', 'description': '', 'width': 480, 'height': 300, 'data': {'values': []},"
+    " 'title': '', 'description': '', 'width': 480, 'height': 300, 'data': {'values': "
+    "[]},"
     " 'encoding': {'x': {'field': 'x', 'type': 'ordinal', 'title': ''}},"
     " 'layer': [{'mark': {'type': 'bar', 'tooltip': true},"
     "            'encoding': {'y': {'field': 'bar', 'type': 'quantitative', 'title': ''},"
     "                         'color': {'datum': ''}}},"
     "           {'mark': {'type': 'tick', 'thickness': 2, 'tooltip': true},"
-    "            'encoding': {'y': {'field': 'mark', 'type': 'quantitative', 'title': ''},"
+    "            'encoding': {'y': {'field': 'mark', 'type': 'quantitative', 'title': "
+    "''},"
     "                         'color': {'datum': ''}}}]}";
 
 /* A figure under way: once something fails, spec is NULL and stays so. */
@@ -139,12 +150,8 @@ static size_t thin(struct figure *figure, size_t n)
 static json_t *labels_value(const char *const *labels, size_t n)
 {
     json_t *list = json_array();
-    for (size_t i = 0; list && i < n; i++) {
-        if (json_array_append_new(list, json_string(labels[i]))) {
-            json_decref(list);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        tg_json_append(&list, json_string(labels[i]));
     return list;
 }
 
@@ -153,7 +160,8 @@ static int side(size_t cells)
     return (int)fmin(fmax((double)cells * CELL, SIDE_MIN), SIDE_MAX);
 }
 
-/* The number in each cell: black on the bright end of the colours, white on the dark one. */
+/* The number in each cell: black on the bright end of the colours, white on the dark one.
+ */
 static void add_cell_text(struct figure *figure, const double *z, size_t n)
 {
     double lo = INFINITY, hi = -INFINITY;
@@ -212,10 +220,10 @@ json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitl
         const struct tg_series *s = &series[i];
         for (size_t k = 0; k < s->n; k += stride) {
             bool shown = !logy || s->y[k] > 0;
-            add_row(&figure,
-                    json_pack("{s:s, s:o, s:o, s:b}", "series", s->name, "x",
-                              number(s->x ? s->x[k] : (double)(k + 1)), "y",
-                              shown ? number(s->y[k]) : json_null(), "points", s->points));
+            add_row(&figure, json_pack("{s:s, s:o, s:o, s:b}", "series", s->name, "x",
+                                       number(s->x ? s->x[k] : (double)(k + 1)), "y",
+                                       shown ? number(s->y[k]) : json_null(), "points",
+                                       s->points));
         }
     }
     return figure.spec;
@@ -230,8 +238,8 @@ json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle
     for (size_t i = 0; i < n; i++) {
         const char *end = i == 0 ? "start" : i + 1 == n ? "end" : NULL;
         if (i % stride == 0 || end)
-            add_row(&figure, json_pack("{s:I, s:o, s:o, s:s*}", "step", (json_int_t)i, "x",
-                                       number(x[i]), "y", number(y[i]), "end", end));
+            add_row(&figure, json_pack("{s:I, s:o, s:o, s:s*}", "step", (json_int_t)i,
+                                       "x", number(x[i]), "y", number(y[i]), "end", end));
     }
     return figure.spec;
 }

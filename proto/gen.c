@@ -62,7 +62,8 @@ static void tell_difference(const char *path, const char *is, const char *should
         is += n + (is[n] == '\n');
         should += m + (should[m] == '\n');
     }
-    fprintf(stderr, "%s:%zu: differs from the tables\n-%.*s\n+%.*s\nRun `make generated`.\n",
+    fprintf(stderr,
+            "%s:%zu: differs from the tables\n-%.*s\n+%.*s\nRun `make generated`.\n",
             path, line, (int)strcspn(is, "\n"), is, (int)strcspn(should, "\n"), should);
 }
 
@@ -83,12 +84,14 @@ static bool compare_file(const char *path, const struct tg_buf *text)
 
 static void write_errors(struct tg_buf *out)
 {
-    tg_buf_puts(out, "<!-- Generated from the table of errors by `make generated`. -->\n\n"
-                     "# Errors\n\n"
-                     "Every error is an RFC 9457 document (`application/problem+json`) of one of "
-                     "these\ntypes; `errors` in it lists every fault of the request with its JSON "
-                     "pointer.\n\n"
-                     "| status | type | title |\n|---|---|---|\n");
+    tg_buf_puts(
+        out,
+        "<!-- Generated from the table of errors by `make generated`. -->\n\n"
+        "# Errors\n\n"
+        "Every error is an RFC 9457 document (`application/problem+json`) of one of "
+        "these\ntypes; `errors` in it lists every fault of the request with its JSON "
+        "pointer.\n\n"
+        "| status | type | title |\n|---|---|---|\n");
     for (int i = TG_OK + 1; i < TG_ERR_COUNT; i++) {
         enum tg_err err = (enum tg_err)i;
         tg_buf_printf(out, "| %d | `/v1/problems/%s` | %s |\n", tg_err_status(err),

@@ -2,8 +2,8 @@
 /*
  * The envelope of a job request.
  *
- * DESIGN. The canonical text is itself a request that decodes: a stored job is read by the
- * code that read it first, with the one more member "version".
+ * DESIGN. The canonical text is itself a request that decodes: a stored job is read by
+ * the code that read it first, with the one more member "version".
  */
 #include "proto/job.h"
 
@@ -22,8 +22,9 @@ enum { REQUEST_NAME_MAX = 200, ARENA_BASE = 16 << 20, CANONICAL_MAX = 256 << 20 
 
 const char *const tg_priority_names[] = {"high", "normal", "low", NULL};
 
-static const char *const members[] = {"kind",      "params",   "inputs", "name", "priority",
-                                      "max_run_s", "deadline", "keep",   "version"};
+static const char *const members[] = {"kind",     "params",   "inputs",
+                                      "name",     "priority", "max_run_s",
+                                      "deadline", "keep",     "version"};
 
 struct decoder {
     const struct tg_kind_list *kinds;
@@ -44,7 +45,8 @@ static void check_members(struct decoder *d, size_t nallowed)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(d->body->root, key, value) {
+    json_object_foreach(d->body->root, key, value)
+    {
         char pointer[TG_POINTER_SIZE];
         bool known = false;
         for (size_t i = 0; i < nallowed; i++)
@@ -174,12 +176,14 @@ static const json_t *object_member(struct decoder *d, const char *name)
 static void decode_content(struct decoder *d, size_t max_inline_bytes)
 {
     struct tg_request_spec *spec = d->spec;
-    const json_t *params = object_member(d, "params"), *inputs = object_member(d, "inputs");
+    const json_t *params = object_member(d, "params"),
+                 *inputs = object_member(d, "inputs");
     decode_kind(d);
     if (!spec->kind)
         return;
     spec->params = tg_arena_alloc(spec->arena, 1, spec->kind->params_size);
-    spec->inputs = tg_arena_alloc(spec->arena, spec->kind->ninputs, sizeof(*spec->inputs));
+    spec->inputs =
+        tg_arena_alloc(spec->arena, spec->kind->ninputs, sizeof(*spec->inputs));
     if (!spec->params || !spec->inputs) {
         tg_fault_add(d->report, TG_NOMEM, NULL, "There is no memory for this.");
         return;

@@ -60,13 +60,15 @@ static void write_members(const json_t *value, struct style style, int depth,
     size_t i;
     bool first = true;
     if (json_is_array(value)) {
-        json_array_foreach(value, i, entry) {
+        json_array_foreach(value, i, entry)
+        {
             separate(!i, style, out);
             write_value(entry, style, depth + 1, out);
         }
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)value, key, entry) {
+    json_object_foreach((json_t *)(uintptr_t)value, key, entry)
+    {
         separate(first, style, out);
         first = false;
         tg_buf_json_string(out, key, strlen(key));

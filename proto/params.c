@@ -36,7 +36,8 @@ static void *allocate(const struct slot *slot, size_t count, size_t size)
 {
     void *p = tg_arena_alloc(slot->arena, count, size);
     if (!p)
-        tg_fault_add(slot->report, TG_NOMEM, slot->pointer, "There is no memory for this.");
+        tg_fault_add(slot->report, TG_NOMEM, slot->pointer,
+                     "There is no memory for this.");
     return p;
 }
 
@@ -85,14 +86,15 @@ static void decode_enum_list(const struct slot *slot, const json_t *value)
     uint64_t set = 0;
     size_t i, index;
     json_t *entry;
-    json_array_foreach(value, i, entry) {
+    json_array_foreach(value, i, entry)
+    {
         char at[TG_POINTER_SIZE];
         tg_pointer_index(at, slot->pointer, i);
         if (!read_choice(slot, at, entry, &index))
             continue;
         if (set >> index & 1)
-            tg_fault_add_value(slot->report, TG_INVALID, at, slot->param->choices[index], NULL,
-                               "`%s` names `%s` twice.", slot->param->name,
+            tg_fault_add_value(slot->report, TG_INVALID, at, slot->param->choices[index],
+                               NULL, "`%s` names `%s` twice.", slot->param->name,
                                slot->param->choices[index]);
         set |= UINT64_C(1) << index;
     }
@@ -106,7 +108,8 @@ static void decode_int_list(const struct slot *slot, const json_t *value)
     json_t *entry;
     if (!v)
         return;
-    json_array_foreach(value, i, entry) {
+    json_array_foreach(value, i, entry)
+    {
         char at[TG_POINTER_SIZE];
         if (!read_int(slot->param, entry, &v[i]))
             fault(slot, tg_pointer_index(at, slot->pointer, i), entry);
@@ -121,7 +124,8 @@ static void decode_real_list(const struct slot *slot, const json_t *value)
     json_t *entry;
     if (!v)
         return;
-    json_array_foreach(value, i, entry) {
+    json_array_foreach(value, i, entry)
+    {
         char at[TG_POINTER_SIZE];
         if (!read_real(slot->param, entry, &v[i]))
             fault(slot, tg_pointer_index(at, slot->pointer, i), entry);
@@ -138,7 +142,8 @@ static void decode_string(const struct slot *slot, const json_t *value)
     }
     const char *text = tg_arena_strdup(slot->arena, json_string_value(value));
     if (!text)
-        tg_fault_add(slot->report, TG_NOMEM, slot->pointer, "There is no memory for this.");
+        tg_fault_add(slot->report, TG_NOMEM, slot->pointer,
+                     "There is no memory for this.");
     *(const char **)slot->field = text;
 }
 
@@ -186,17 +191,23 @@ static void decode_value(const struct slot *slot, const json_t *value)
         fault(slot, slot->pointer, value);
 }
 
-static void decode_default(const struct slot *slot)
+static void tell_required(const struct slot *slot)
 {
     char allowed[sizeof(((struct tg_fault *)0)->allowed)];
+    tg_param_range(slot->param, allowed, sizeof(allowed));
+    tg_fault_add_value(slot->report, TG_INVALID, slot->pointer, NULL, allowed,
+                       "`%s` is required: %s.", slot->param->name, allowed);
+}
+
+static void decode_default(const struct slot *slot)
+{
     json_t *value = tg_param_default(slot->param);
+    size_t before = slot->report->count;
     if (!value) {
-        tg_param_range(slot->param, allowed, sizeof(allowed));
-        tg_fault_add_value(slot->report, TG_INVALID, slot->pointer, NULL, allowed,
-                           "`%s` is required: %s.", slot->param->name, allowed);
+        tg_fault_add(slot->report, TG_NOMEM, slot->pointer,
+                     "There is no memory for this.");
         return;
     }
-    size_t before = slot->report->count;
     decode_value(slot, value);
     json_decref(value);
     if (slot->report->count > before && !tg_arena_failed(slot->arena))
@@ -212,13 +223,14 @@ static void find_unknown(const struct tg_kind *kind, const json_t *params,
     size_t n = kind->nparams < 64 ? kind->nparams : 64;
     for (size_t i = 0; i < n; i++)
         names[i] = kind->params[i].name;
-    json_object_foreach((json_t *)(uintptr_t)params, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)params, key, value)
+    {
         bool known = false;
         for (size_t i = 0; i < kind->nparams; i++)
             known = known || !strcmp(key, kind->params[i].name);
         if (!known)
-            tg_fault_unknown(report, tg_pointer_add(pointer, "/params", key), "parameter", key,
-                             names, n);
+            tg_fault_unknown(report, tg_pointer_add(pointer, "/params", key), "parameter",
+                             key, names, n);
     }
 }
 
@@ -233,8 +245,10 @@ void tg_params_decode(const struct tg_kind *kind, const json_t *params,
         const json_t *value = json_object_get(params, param->name);
         if (value)
             decode_value(&slot, value);
-        else
+        else if (param->def)
             decode_default(&slot);
+        else
+            tell_required(&slot);
     }
     if (params)
         find_unknown(kind, params, report);

@@ -24,7 +24,8 @@ void tg_params_write(const struct tg_kind *kind, const void *params, struct tg_b
 size_t tg_choices_count(const char *const *choices);
 /* What a parameter takes, in words: "integer from 1 to 100". Returns `out`. */
 char *tg_param_range(const struct tg_param *param, char *out, size_t size);
-/* The default as a JSON value; NULL when the parameter is required. New reference. */
+/* The default as a JSON value; NULL when the parameter is required, and without memory.
+ * New reference. */
 json_t *tg_param_default(const struct tg_param *param);
 
 #endif

@@ -50,9 +50,11 @@ char *tg_param_range(const struct tg_param *param, char *out, size_t size)
         break;
     case TG_PARAM_ENUM:
     case TG_PARAM_ENUM_LIST:
-        tg_join(choices, sizeof(choices), param->choices, tg_choices_count(param->choices));
+        tg_join(choices, sizeof(choices), param->choices,
+                tg_choices_count(param->choices));
         snprintf(out, size, "%s %s",
-                 param->type == TG_PARAM_ENUM ? "one of" : "list of distinct names out of",
+                 param->type == TG_PARAM_ENUM ? "one of"
+                                              : "list of distinct names out of",
                  choices);
         break;
     case TG_PARAM_STRING:
@@ -64,12 +66,7 @@ char *tg_param_range(const struct tg_param *param, char *out, size_t size)
 
 json_t *tg_param_default(const struct tg_param *param)
 {
-    if (!param->def)
-        return NULL;
-    json_t *value = json_loads(param->def, JSON_DECODE_ANY, NULL);
-    if (!value)
-        TG_BUG("a default is not JSON");
-    return value;
+    return param->def ? json_loads(param->def, JSON_DECODE_ANY, NULL) : NULL;
 }
 
 static void put_name(struct tg_buf *out, const char *text)
@@ -77,7 +74,8 @@ static void put_name(struct tg_buf *out, const char *text)
     tg_buf_json_string(out, text, strlen(text));
 }
 
-static void write_value(const struct tg_param *param, const void *field, struct tg_buf *out)
+static void write_value(const struct tg_param *param, const void *field,
+                        struct tg_buf *out)
 {
     const struct tg_int_list *ints = field;
     const struct tg_real_list *reals = field;

@@ -7,8 +7,8 @@
 #include "proto/buf.h"
 
 /*
- * A fault quotes the request and is cut to fit, perhaps in the middle of a character; what
- * jansson does not take goes through the writer that mends UTF-8.
+ * A fault quotes the request and is cut to fit, perhaps in the middle of a character;
+ * what jansson does not take goes through the writer that mends UTF-8.
  */
 static json_t *text_value(const char *text)
 {
@@ -32,7 +32,8 @@ static json_t *fault_value(const struct tg_fault *fault)
 {
     json_t *object = json_object();
     if (object && !json_object_set_new(object, "pointer", text_value(fault->pointer)) &&
-        add_text(object, "detail", fault->detail) && add_text(object, "got", fault->got) &&
+        add_text(object, "detail", fault->detail) &&
+        add_text(object, "got", fault->got) &&
         add_text(object, "allowed", fault->allowed))
         return object;
     json_decref(object);
@@ -62,9 +63,9 @@ static bool add_faults(json_t *problem, const struct tg_report *report)
 
 json_t *tg_problem(enum tg_err err, const struct tg_report *report, const char *instance)
 {
-    json_t *problem =
-        json_pack("{s:o, s:s, s:i}", "type", json_sprintf("/v1/problems/%s", tg_err_slug(err)),
-                  "title", tg_err_title(err), "status", tg_err_status(err));
+    json_t *problem = json_pack("{s:o, s:s, s:i}", "type",
+                                json_sprintf("/v1/problems/%s", tg_err_slug(err)),
+                                "title", tg_err_title(err), "status", tg_err_status(err));
     if (problem && add_text(problem, "detail", report ? report->detail : NULL) &&
         add_text(problem, "instance", instance) &&
         (!has_faults(report) || add_faults(problem, report)))

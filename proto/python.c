@@ -13,11 +13,12 @@
 #include "proto/schema.h"
 #include "proto/wrap.h"
 
-enum { WIDTH = 96, BODY = 8 };
+enum { WIDTH = 96, BODY = 8, LINE_MAX_COLUMNS = 100 };
 
 static const char prologue[] =
     "# SPDX-License-Identifier: MIT\n"
-    "\"\"\"One method for each kind of job. Generated from the daemon's table of kinds.\"\"\"\n"
+    "\"\"\"One method for each kind of job. Generated from the daemon's table of "
+    "kinds.\"\"\"\n"
     "\n"
     "from __future__ import annotations\n"
     "\n"
@@ -38,22 +39,26 @@ static const char prologue[] =
     "    \"\"\"The methods of a client that submit jobs, one for each kind.\"\"\"\n"
     "\n"
     "    def _submit_kind(\n"
-    "        self, kind: str, params: Mapping[str, Any], inputs: Mapping[str, Any], **options: "
+    "        self, kind: str, params: Mapping[str, Any], inputs: Mapping[str, Any], "
+    "**options: "
     "Any\n"
     "    ) -> Job:\n"
     "        raise NotImplementedError\n";
 
 /* What every method takes beside the kind's own inputs and parameters. */
 static const struct {
-    const char *name, *type, *def, *help;
+    const char *name, *type, *doc, *def, *help;
 } options[] = {
-    {"name", "Optional[str]", "None", "A name for people."},
-    {"priority", "Optional[Priority]", "None", "Which of the waiting jobs runs first."},
-    {"max_run_s", "Optional[float]", "None", "Seconds the job may run."},
-    {"deadline", "Optional[Time]", "None",
+    {"name", "Optional[str]", "str, optional", "None", "A name for people."},
+    {"priority", "Optional[Priority]", "high, normal or low", "None",
+     "Which of the waiting jobs runs first."},
+    {"max_run_s", "Optional[float]", "float, optional", "None",
+     "Seconds the job may run."},
+    {"deadline", "Optional[Time]", "datetime, str or float, optional", "None",
      "When the job must have ended: a time, RFC 3339 text, or Unix seconds."},
-    {"keep", "bool", "False", "Never remove the job by retention."},
-    {"cache", "bool", "True", "Take a stored result of the same job if there is one."},
+    {"keep", "bool", "bool", "False", "Never remove the job by retention."},
+    {"cache", "bool", "bool", "True",
+     "Take a stored result of the same job if there is one."},
 };
 enum { NOPTIONS = sizeof(options) / sizeof(options[0]) };
 
@@ -108,10 +113,23 @@ static void put_literal(const json_t *value, struct tg_buf *out)
     }
 }
 
-static void put_default(const struct tg_param *param, struct tg_buf *out)
+/* " = DEFAULT", a list one entry a line where the line would get too long. */
+static void put_default(const struct tg_param *param, size_t column, struct tg_buf *out)
 {
     json_t *value = tg_param_default(param);
+    size_t before = out->n, n = json_array_size(value);
+    tg_buf_puts(out, " = ");
     put_literal(value, out);
+    if (json_is_array(value) && column + (out->n - before) > LINE_MAX_COLUMNS) {
+        out->n = before;
+        tg_buf_puts(out, " = (");
+        for (size_t i = 0; i < n; i++) {
+            tg_buf_puts(out, "\n            ");
+            put_literal(json_array_get(value, i), out);
+            tg_buf_puts(out, ",");
+        }
+        tg_buf_puts(out, "\n        )");
+    }
     json_decref(value);
 }
 
@@ -122,7 +140,9 @@ static void put_inputs(const struct tg_kind *kind, bool required, struct tg_buf 
         const struct tg_input *input = &kind->inputs[i];
         const char *type = input->list ? "ArrayList" : "ArrayLike";
         if (input->required == required)
-            tg_buf_printf(out, required ? "        %s: %s,\n" : "        %s: Optional[%s] = None,\n",
+            tg_buf_printf(out,
+                          required ? "        %s: %s,\n"
+                                   : "        %s: Optional[%s] = None,\n",
                           input->name, type);
     }
 }
@@ -134,12 +154,11 @@ static void put_signature(const struct tg_kind *kind, struct tg_buf *out)
     put_inputs(kind, false, out);
     tg_buf_puts(out, "        *,\n");
     for (size_t i = 0; i < kind->nparams; i++) {
+        size_t start = out->n;
         tg_buf_printf(out, "        %s: ", kind->params[i].name);
         put_type(&kind->params[i], out);
-        if (kind->params[i].def) {
-            tg_buf_puts(out, " = ");
-            put_default(&kind->params[i], out);
-        }
+        if (kind->params[i].def)
+            put_default(&kind->params[i], out->n - start + 1, out);
         tg_buf_puts(out, ",\n");
     }
     for (size_t i = 0; i < NOPTIONS; i++)
@@ -189,12 +208,13 @@ static void put_docstring(const struct tg_kind *kind, struct tg_buf *out)
     tg_wrap(out, kind->summary, BODY, WIDTH);
     tg_buf_puts(out, "\n\n        Parameters\n        ----------\n");
     for (size_t i = 0; i < kind->ninputs; i++)
-        put_entry(kind->inputs[i].name, tg_input_text(&kind->inputs[i], text, sizeof(text)),
+        put_entry(kind->inputs[i].name,
+                  tg_input_text(&kind->inputs[i], text, sizeof(text)),
                   kind->inputs[i].help, out);
     for (size_t i = 0; i < kind->nparams; i++)
         put_param_doc(&kind->params[i], out);
     for (size_t i = 0; i < NOPTIONS; i++)
-        put_entry(options[i].name, options[i].type, options[i].help, out);
+        put_entry(options[i].name, options[i].doc, options[i].help, out);
     put_outputs(kind, out);
     tg_buf_puts(out, "\n        References\n        ----------\n");
     tg_wrap(out, kind->reference, BODY, WIDTH);
@@ -203,12 +223,14 @@ static void put_docstring(const struct tg_kind *kind, struct tg_buf *out)
 
 static void put_body(const struct tg_kind *kind, struct tg_buf *out)
 {
-    tg_buf_printf(out, "        return self._submit_kind(\n            \"%s\",\n            {",
+    tg_buf_printf(out,
+                  "        return self._submit_kind(\n            \"%s\",\n            {",
                   kind->name);
     for (size_t i = 0; i < kind->nparams; i++)
         tg_buf_printf(out, "\n                \"%s\": %s,", kind->params[i].name,
                       kind->params[i].name);
-    tg_buf_puts(out, kind->nparams ? "\n            },\n            {" : "},\n            {");
+    tg_buf_puts(out,
+                kind->nparams ? "\n            },\n            {" : "},\n            {");
     for (size_t i = 0; i < kind->ninputs; i++)
         tg_buf_printf(out, "%s\"%s\": %s", i ? ", " : "", kind->inputs[i].name,
                       kind->inputs[i].name);

@@ -10,8 +10,8 @@
 
 enum tg_err tg_result_init(struct tg_result *result)
 {
-    *result = (struct tg_result){json_object(), json_object(), json_array(), NULL, 0, NULL, 0,
-                                 false};
+    *result = (struct tg_result){
+        json_object(), json_object(), json_array(), NULL, 0, NULL, 0, false};
     if (result->values && result->quality && result->warnings)
         return TG_OK;
     tg_result_release(result);
@@ -63,7 +63,9 @@ static json_t *real_value(struct tg_result *result, const char *name, double x)
     if (isfinite(x))
         return json_real(x);
     tg_result_warn(result, "non-finite", "%s is %s", name,
-                   isnan(x) ? "not a number" : x > 0 ? "infinite" : "minus infinite");
+                   isnan(x) ? "not a number"
+                   : x > 0  ? "infinite"
+                            : "minus infinite");
     return json_null();
 }
 
@@ -87,7 +89,8 @@ void tg_result_text(struct tg_result *result, const char *name, const char *text
     set(result, result->values, name, json_string(text));
 }
 
-void tg_result_reals(struct tg_result *result, const char *name, const double *x, size_t n)
+void tg_result_reals(struct tg_result *result, const char *name, const double *x,
+                     size_t n)
 {
     json_t *list = json_array();
     size_t bad = 0;
@@ -97,8 +100,8 @@ void tg_result_reals(struct tg_result *result, const char *name, const double *x
             result->failed = true;
     }
     if (bad)
-        tg_result_warn(result, "non-finite", "%zu of the %zu numbers of %s are not finite", bad,
-                       n, name);
+        tg_result_warn(result, "non-finite",
+                       "%zu of the %zu numbers of %s are not finite", bad, n, name);
     set(result, result->values, name, list);
 }
 

@@ -44,15 +44,18 @@ static void put_table(json_t *table, struct tg_buf *out)
     json_t *first = json_array_get(table, 0), *value, *row;
     const char *name, *separator = "";
     size_t i;
-    json_object_foreach(first, name, value) {
+    json_object_foreach(first, name, value)
+    {
         tg_buf_puts(out, separator);
         put_text(name, out);
         separator = ",";
     }
     tg_buf_puts(out, "\n");
-    json_array_foreach(table, i, row) {
+    json_array_foreach(table, i, row)
+    {
         separator = "";
-        json_object_foreach(first, name, value) {
+        json_object_foreach(first, name, value)
+        {
             tg_buf_puts(out, separator);
             put_value(json_object_get(row, name), out);
             separator = ",";
@@ -67,7 +70,8 @@ static void put_list(const char *name, json_t *list, struct tg_buf *out)
     size_t i;
     put_text(name, out);
     tg_buf_puts(out, "\n");
-    json_array_foreach(list, i, entry) {
+    json_array_foreach(list, i, entry)
+    {
         put_value(entry, out);
         tg_buf_puts(out, "\n");
     }
@@ -77,7 +81,8 @@ static void put_scalars(json_t *object, const char *prefix, struct tg_buf *out)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         if (!is_scalar(value))
             continue;
         put_text(prefix, out);
@@ -95,7 +100,8 @@ void tg_result_csv_write(const json_t *document, struct tg_buf *out)
     tg_buf_puts(out, "name,value\n");
     put_scalars(values, "", out);
     put_scalars(json_object_get(document, "quality"), "quality.", out);
-    json_object_foreach(values, name, value) {
+    json_object_foreach(values, name, value)
+    {
         if (is_scalar(value))
             continue;
         tg_buf_printf(out, "\n# %s\n", name);

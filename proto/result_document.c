@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/result.h"
+#include "proto/template.h"
 
 /* The numbers of a small array, nested as its shape; non-finite ones are null. */
 static json_t *nested(const struct tg_mat *mat)
@@ -16,29 +17,23 @@ static json_t *nested(const struct tg_mat *mat)
     json_t *list = json_array();
     for (int64_t i = 0; list && i < mat->shape[0]; i++) {
         struct tg_mat slice = tg_mat_slice(mat, i);
-        if (json_array_append_new(list, nested(&slice))) {
-            json_decref(list);
-            return NULL;
-        }
+        tg_json_append(&list, nested(&slice));
     }
     return list;
 }
 
-static bool add_inline(json_t *entry, const struct tg_mat *mat)
+/* Adds the numbers and where they are not finite. */
+static void add_inline(json_t **entry, const struct tg_mat *mat)
 {
     json_t *bad = json_array();
     for (int64_t i = 0; bad && i < tg_mat_count(mat); i++)
-        if (!isfinite(tg_mat_at(mat, i)) && json_array_append_new(bad, json_integer(i)))
-            goto fail;
-    if (!bad || json_object_set_new(entry, "data", nested(mat)))
-        goto fail;
-    if (json_array_size(bad))
-        return !json_object_set_new(entry, "nonfinite", bad);
-    json_decref(bad);
-    return true;
-fail:
-    json_decref(bad);
-    return false;
+        if (!isfinite(tg_mat_at(mat, i)))
+            tg_json_append(&bad, json_integer(i));
+    tg_json_set(entry, "data", nested(mat));
+    if (!bad || json_array_size(bad))
+        tg_json_set(entry, "nonfinite", bad);
+    else
+        json_decref(bad);
 }
 
 static json_t *array_entry(const struct tg_mat *mat, const char *digest)
@@ -46,20 +41,22 @@ static json_t *array_entry(const struct tg_mat *mat, const char *digest)
     struct tg_buf header;
     json_t *shape = json_array();
     for (int i = 0; shape && i < mat->ndim; i++)
-        if (json_array_append_new(shape, json_integer(mat->shape[i])))
-            json_decref(shape), shape = NULL;
+        tg_json_append(&shape, json_integer(mat->shape[i]));
     tg_buf_init(&header, 4096);
     tg_npy_header(mat, &header);
     size_t bytes = header.n + (size_t)tg_mat_count(mat) * tg_dtype_size(mat->dtype);
     bool failed = tg_buf_failed(&header);
     tg_buf_release(&header);
-    json_t *entry = json_pack("{s:s, s:o, s:s, s:I}", "dtype", tg_dtype_name(mat->dtype),
-                              "shape", shape, "sha256", digest, "bytes", (json_int_t)bytes);
-    if (entry && !failed &&
-        (tg_mat_count(mat) > TG_RESULT_INLINE_MAX || add_inline(entry, mat)))
-        return entry;
-    json_decref(entry);
-    return NULL;
+    json_t *entry =
+        json_pack("{s:s, s:o, s:s, s:I}", "dtype", tg_dtype_name(mat->dtype), "shape",
+                  shape, "sha256", digest, "bytes", (json_int_t)bytes);
+    if (failed) {
+        json_decref(entry);
+        return NULL;
+    }
+    if (tg_mat_count(mat) <= TG_RESULT_INLINE_MAX)
+        add_inline(&entry, mat);
+    return entry;
 }
 
 static json_t *array_entries(const struct tg_result *result,
@@ -67,9 +64,8 @@ static json_t *array_entries(const struct tg_result *result,
 {
     json_t *arrays = json_object();
     for (size_t i = 0; arrays && i < result->narrays; i++)
-        if (json_object_set_new(arrays, result->array[i].name,
-                                array_entry(&result->array[i].mat, digests[i])))
-            json_decref(arrays), arrays = NULL;
+        tg_json_set(&arrays, result->array[i].name,
+                    array_entry(&result->array[i].mat, digests[i]));
     return arrays;
 }
 
@@ -78,10 +74,9 @@ static json_t *figure_entries(const struct tg_result *result)
     json_t *figures = json_object();
     for (size_t i = 0; figures && i < result->nfigures; i++) {
         const struct tg_result_figure *figure = &result->figure[i];
-        if (json_object_set_new(
-                figures, figure->name,
-                json_pack("{s:s, s:O}", "title", figure->title, "spec", figure->spec)))
-            json_decref(figures), figures = NULL;
+        tg_json_set(
+            &figures, figure->name,
+            json_pack("{s:s, s:O}", "title", figure->title, "spec", figure->spec));
     }
     return figures;
 }
@@ -97,7 +92,8 @@ json_t *tg_result_document(const struct tg_result *result, const struct tg_kind 
     }
     return json_pack("{s:s, s:O, s:o, s:o, s:o, s:O}", "kind", kind->name, "values",
                      result->values, "arrays", array_entries(result, digests), "figures",
-                     figure_entries(result), "quality", quality, "provenance", provenance);
+                     figure_entries(result), "quality", quality, "provenance",
+                     provenance);
 }
 
 /* Any name as one segment of a path. */
@@ -122,7 +118,8 @@ static json_t *with_hrefs(const json_t *entries, const char *base, const char *p
 {
     json_t *out = json_object(), *entry;
     const char *name;
-    json_object_foreach((json_t *)(uintptr_t)entries, name, entry) {
+    json_object_foreach((json_t *)(uintptr_t)entries, name, entry)
+    {
         json_t *copy = json_copy(entry);
         if (copy)
             json_object_del(copy, dropped);
@@ -141,12 +138,12 @@ json_t *tg_result_public(const json_t *document, const char *base)
 {
     json_t *out = json_copy((json_t *)(uintptr_t)document);
     if (out &&
-        !json_object_set_new(out, "arrays",
-                             with_hrefs(json_object_get(document, "arrays"), base, "arrays",
-                                        "")) &&
-        !json_object_set_new(out, "figures",
-                             with_hrefs(json_object_get(document, "figures"), base, "figures",
-                                        "spec")))
+        !json_object_set_new(
+            out, "arrays",
+            with_hrefs(json_object_get(document, "arrays"), base, "arrays", "")) &&
+        !json_object_set_new(
+            out, "figures",
+            with_hrefs(json_object_get(document, "figures"), base, "figures", "spec")))
         return out;
     json_decref(out);
     return NULL;

@@ -2,8 +2,9 @@
 /*
  * A result document as text for a terminal.
  *
- * DESIGN. Names and numbers stand in columns: texts to the left, numbers to the right, six
- * significant digits. Columns are as wide as their widest cell; long lists are wrapped.
+ * DESIGN. Names and numbers stand in columns: texts to the left, numbers to the right,
+ * six significant digits. Columns are as wide as their widest cell; long lists are
+ * wrapped.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,11 +53,12 @@ static void write_scalars(json_t *object, const char *skip, struct tg_buf *out)
     const char *name;
     json_t *value;
     size_t width = 0;
+    json_object_foreach(
+        object, name, value) if (strcmp(name, skip) && !tg_is_table(value) &&
+                                 !json_is_object(value) && tg_text_columns(name) > width)
+        width = tg_text_columns(name);
     json_object_foreach(object, name, value)
-        if (strcmp(name, skip) && !tg_is_table(value) && !json_is_object(value) &&
-            tg_text_columns(name) > width)
-            width = tg_text_columns(name);
-    json_object_foreach(object, name, value) {
+    {
         if (!strcmp(name, skip) || tg_is_table(value) || json_is_object(value))
             continue;
         tg_buf_printf(out, "%s%*s", name, (int)(width - tg_text_columns(name) + 2), "");
@@ -71,7 +73,8 @@ static void write_tables(json_t *object, const char *skip, struct tg_buf *out)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         if (!strcmp(name, skip) || (!tg_is_table(value) && !json_is_object(value)))
             continue;
         tg_buf_printf(out, "\n%s\n", name);
@@ -123,9 +126,9 @@ static void write_quality(json_t *quality, struct tg_buf *out)
         return;
     tg_buf_puts(out, "\n");
     heading("Warnings", '-', out);
-    json_array_foreach(warnings, i, warning)
-        tg_buf_printf(out, "%s: %s\n", json_string_value(json_object_get(warning, "code")),
-                      json_string_value(json_object_get(warning, "message")));
+    json_array_foreach(warnings, i, warning) tg_buf_printf(
+        out, "%s: %s\n", json_string_value(json_object_get(warning, "code")),
+        json_string_value(json_object_get(warning, "message")));
 }
 
 void tg_result_text_write(const json_t *document, struct tg_buf *out)
@@ -137,12 +140,10 @@ void tg_result_text_write(const json_t *document, struct tg_buf *out)
     heading(kind ? kind->title : kind_name ? kind_name : "", '=', out);
     write_scalars(json_object_get(document, "values"), "", out);
     write_tables(json_object_get(document, "values"), "", out);
-    json_object_foreach(arrays, name, entry)
-        write_array(name, entry, out);
+    json_object_foreach(arrays, name, entry) write_array(name, entry, out);
     if (json_object_size(figures))
         tg_buf_puts(out, "\n");
-    json_object_foreach(figures, name, entry)
-        tg_buf_printf(out, "figure %s: %s\n", name,
-                      json_string_value(json_object_get(entry, "title")));
+    json_object_foreach(figures, name, entry) tg_buf_printf(
+        out, "figure %s: %s\n", name, json_string_value(json_object_get(entry, "title")));
     write_quality(json_object_get(document, "quality"), out);
 }

@@ -8,23 +8,6 @@
 #include "proto/params.h"
 #include "proto/template.h"
 
-/* Set, or drop the whole object: NULL says so from then on. */
-static void set(json_t **object, const char *name, json_t *value)
-{
-    if (json_object_set_new(*object, name, value)) {
-        json_decref(*object);
-        *object = NULL;
-    }
-}
-
-static void append(json_t **list, json_t *value)
-{
-    if (json_array_append_new(*list, value)) {
-        json_decref(*list);
-        *list = NULL;
-    }
-}
-
 /* A bound without a decimal point where it is a whole number. */
 static json_t *bound(double x)
 {
@@ -37,16 +20,16 @@ static void set_range(json_t **schema, const struct tg_param *param, const char 
                       const char *hi)
 {
     if (isfinite(param->lo))
-        set(schema, lo, bound(param->lo));
+        tg_json_set(schema, lo, bound(param->lo));
     if (isfinite(param->hi))
-        set(schema, hi, bound(param->hi));
+        tg_json_set(schema, hi, bound(param->hi));
 }
 
 static json_t *choices_value(const char *const *choices)
 {
     json_t *list = json_array();
     for (; *choices; choices++)
-        append(&list, json_string(*choices));
+        tg_json_append(&list, json_string(*choices));
     return list;
 }
 
@@ -81,7 +64,7 @@ static json_t *type_schema(const struct tg_param *param)
                          choices_value(param->choices));
     case TG_PARAM_ENUM_LIST:
         schema = list_of(json_pack("{s:o}", "enum", choices_value(param->choices)));
-        set(&schema, "uniqueItems", json_true());
+        tg_json_set(&schema, "uniqueItems", json_true());
         return schema;
     case TG_PARAM_STRING:
         schema = json_pack("{s:s}", "type", "string");
@@ -95,19 +78,19 @@ static json_t *param_schema(const struct tg_param *param)
 {
     json_t *schema = type_schema(param);
     if (param->def)
-        set(&schema, "default", tg_param_default(param));
-    set(&schema, "description", json_string(param->help));
+        tg_json_set(&schema, "default", tg_param_default(param));
+    tg_json_set(&schema, "description", json_string(param->help));
     if (*param->unit)
-        set(&schema, "x-unit", json_string(param->unit));
+        tg_json_set(&schema, "x-unit", json_string(param->unit));
     return schema;
 }
 
 static json_t *object_schema(json_t *properties, json_t *required)
 {
-    json_t *schema = json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties,
-                               "additionalProperties", 0);
+    json_t *schema = json_pack("{s:s, s:o, s:b}", "type", "object", "properties",
+                               properties, "additionalProperties", 0);
     if (required && json_array_size(required))
-        set(&schema, "required", required);
+        tg_json_set(&schema, "required", required);
     else
         json_decref(required);
     return schema;
@@ -117,9 +100,9 @@ json_t *tg_schema_params(const struct tg_kind *kind)
 {
     json_t *properties = json_object(), *required = json_array();
     for (size_t i = 0; i < kind->nparams; i++) {
-        set(&properties, kind->params[i].name, param_schema(&kind->params[i]));
+        tg_json_set(&properties, kind->params[i].name, param_schema(&kind->params[i]));
         if (!kind->params[i].def)
-            append(&required, json_string(kind->params[i].name));
+            tg_json_append(&required, json_string(kind->params[i].name));
     }
     return object_schema(properties, required);
 }
@@ -132,9 +115,9 @@ static json_t *numbers_schema(const struct tg_input *input)
         json_t *schema = json_pack("{s:s}", "type", "number");
         for (int i = 0; i < ndim; i++) {
             schema = list_of(schema);
-            set(&schema, "minItems", json_integer(1));
+            tg_json_set(&schema, "minItems", json_integer(1));
         }
-        append(&depths, schema);
+        tg_json_append(&depths, schema);
     }
     if (json_array_size(depths) != 1)
         return json_pack("{s:o}", "anyOf", depths);
@@ -147,29 +130,35 @@ static json_t *numbers_schema(const struct tg_input *input)
 static json_t *holder_schema(json_t *holder, bool named)
 {
     if (named)
-        set(&holder, "name",
+        tg_json_set(
+            &holder, "name",
             tg_json_template("{'type': 'string', 'minLength': 1, 'maxLength': 200}"));
     json_t *required = json_array();
-    append(&required, json_string(json_object_iter_key(json_object_iter(holder))));
+    tg_json_append(&required,
+                   json_string(json_object_iter_key(json_object_iter(holder))));
     return object_schema(holder, required);
 }
 
 static json_t *array_schema(const struct tg_input *input, bool named)
 {
     json_t *forms = json_array();
-    append(&forms, numbers_schema(input));
-    append(&forms,
-           holder_schema(tg_json_template("{'sha256': {'type': 'string',"
-                                          "            'pattern': '^[0-9a-f]{64}$'},"
-                                          " 'key': {'type': 'string', 'minLength': 1}}"),
-                         named));
-    append(&forms,
-           holder_schema(tg_json_template("{'npy': {'type': 'string',"
-                                          "         'contentEncoding': 'base64',"
-                                          "         'contentMediaType': 'application/x-npy'}}"),
-                         named));
+    tg_json_append(&forms, numbers_schema(input));
+    tg_json_append(
+        &forms,
+        holder_schema(tg_json_template("{'sha256': {'type': 'string',"
+                                       "            'pattern': '^[0-9a-f]{64}$'},"
+                                       " 'key': {'type': 'string', 'minLength': 1}}"),
+                      named));
+    tg_json_append(
+        &forms, holder_schema(tg_json_template(
+                                  "{'npy': {'type': 'string',"
+                                  "         'contentEncoding': 'base64',"
+                                  "         'contentMediaType': 'application/x-npy'}}"),
+                              named));
     if (named)
-        append(&forms, holder_schema(json_pack("{s:o}", "data", numbers_schema(input)), true));
+        tg_json_append(
+            &forms,
+            holder_schema(json_pack("{s:o}", "data", numbers_schema(input)), true));
     return json_pack("{s:o}", "oneOf", forms);
 }
 
@@ -179,14 +168,14 @@ static json_t *input_schema(const struct tg_input *input)
     if (input->list)
         schema =
             json_pack("{s:[{s:s, s:i, s:I, s:o}, {s:s, s:i, s:I, s:o}]}", "oneOf", "type",
-                      "array", "minItems", 1, "maxItems", (json_int_t)input->max_count, "items",
-                      array_schema(input, true), "type", "object", "minProperties", 1,
-                      "maxProperties", (json_int_t)input->max_count, "additionalProperties",
-                      array_schema(input, false));
+                      "array", "minItems", 1, "maxItems", (json_int_t)input->max_count,
+                      "items", array_schema(input, true), "type", "object",
+                      "minProperties", 1, "maxProperties", (json_int_t)input->max_count,
+                      "additionalProperties", array_schema(input, false));
     else
         schema = array_schema(input, false);
-    set(&schema, "description", json_string(input->help));
-    set(&schema, "x-shape", json_string(input->shape));
+    tg_json_set(&schema, "description", json_string(input->help));
+    tg_json_set(&schema, "x-shape", json_string(input->shape));
     return schema;
 }
 
@@ -194,9 +183,9 @@ static json_t *inputs_schema(const struct tg_kind *kind)
 {
     json_t *properties = json_object(), *required = json_array();
     for (size_t i = 0; i < kind->ninputs; i++) {
-        set(&properties, kind->inputs[i].name, input_schema(&kind->inputs[i]));
+        tg_json_set(&properties, kind->inputs[i].name, input_schema(&kind->inputs[i]));
         if (kind->inputs[i].required)
-            append(&required, json_string(kind->inputs[i].name));
+            tg_json_append(&required, json_string(kind->inputs[i].name));
     }
     return object_schema(properties, required);
 }
@@ -211,36 +200,40 @@ static json_t *required_members(const struct tg_kind *kind)
     for (size_t i = 0; i < kind->ninputs; i++)
         inputs = inputs || kind->inputs[i].required;
     if (params)
-        append(&required, json_string("params"));
+        tg_json_append(&required, json_string("params"));
     if (inputs)
-        append(&required, json_string("inputs"));
+        tg_json_append(&required, json_string("inputs"));
     return required;
 }
 
 json_t *tg_schema_job(const struct tg_kind *kind)
 {
     json_t *options = tg_json_template(
-        "{'name': {'type': 'string', 'maxLength': 200, 'description': 'A name for people.'},"
+        "{'name': {'type': 'string', 'maxLength': 200, 'description': 'A name for "
+        "people.'},"
         " 'priority': {'type': 'string', 'enum': ['high', 'normal', 'low'],"
         "              'default': 'normal'},"
         " 'max_run_s': {'type': 'number', 'exclusiveMinimum': 0, 'x-unit': 's',"
         "               'description': 'Seconds the job may run.'},"
         " 'deadline': {'oneOf': [{'type': 'string', 'format': 'date-time'},"
-        "                        {'type': 'number', 'exclusiveMinimum': 0, 'x-unit': 's'}],"
+        "                        {'type': 'number', 'exclusiveMinimum': 0, 'x-unit': "
+        "'s'}],"
         "              'description': 'When the job must have ended: RFC 3339 or Unix"
         " seconds.'},"
         " 'keep': {'type': 'boolean', 'default': false,"
         "          'description': 'Spare the job from retention.'}}");
-    json_t *properties = json_pack("{s:{s:s}, s:o, s:o}", "kind", "const", kind->name, "params",
-                                   tg_schema_params(kind), "inputs", inputs_schema(kind));
+    json_t *properties =
+        json_pack("{s:{s:s}, s:o, s:o}", "kind", "const", kind->name, "params",
+                  tg_schema_params(kind), "inputs", inputs_schema(kind));
     if (json_object_update(properties, options)) {
         json_decref(properties);
         properties = NULL;
     }
     json_decref(options);
     json_t *schema = object_schema(properties, required_members(kind));
-    set(&schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
-    set(&schema, "title", json_string(kind->title));
+    tg_json_set(&schema, "$schema",
+                json_string("https://json-schema.org/draft/2020-12/schema"));
+    tg_json_set(&schema, "title", json_string(kind->title));
     return schema;
 }
 
@@ -256,7 +249,7 @@ static json_t *output_schema(const struct tg_output *output)
         schema = tg_json_template("{'type': ['number', 'null']}");
     else
         schema = json_pack("{s:s}", "type", output->type);
-    set(&schema, "description", json_string(output->help));
+    tg_json_set(&schema, "description", json_string(output->help));
     return schema;
 }
 
@@ -265,12 +258,13 @@ static json_t *outputs_schema(const struct tg_kind *kind, enum tg_output_where w
     json_t *properties = json_object();
     for (size_t i = 0; i < kind->noutputs; i++)
         if (kind->outputs[i].where == where)
-            set(&properties, kind->outputs[i].name, output_schema(&kind->outputs[i]));
+            tg_json_set(&properties, kind->outputs[i].name,
+                        output_schema(&kind->outputs[i]));
     if (where == TG_OUT_QUALITY)
-        set(&properties, "warnings",
-            tg_json_template("{'$ref': '#/components/schemas/Warnings'}"));
-    return object_schema(properties, where == TG_OUT_QUALITY ? json_pack("[s]", "warnings")
-                                                             : NULL);
+        tg_json_set(&properties, "warnings",
+                    tg_json_template("{'$ref': '#/components/schemas/Warnings'}"));
+    return object_schema(properties,
+                         where == TG_OUT_QUALITY ? json_pack("[s]", "warnings") : NULL);
 }
 
 json_t *tg_schema_result(const struct tg_kind *kind)
@@ -283,6 +277,6 @@ json_t *tg_schema_result(const struct tg_kind *kind)
                   outputs_schema(kind, TG_OUT_QUALITY), "provenance", "type", "object"),
         json_pack("[s, s, s, s, s, s]", "kind", "values", "arrays", "figures", "quality",
                   "provenance"));
-    set(&schema, "title", json_string(kind->title));
+    tg_json_set(&schema, "title", json_string(kind->title));
     return schema;
 }

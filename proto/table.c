@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { COLUMNS_MAX = 100 };
+
 size_t tg_text_columns(const char *text)
 {
     size_t n = 0;
@@ -84,7 +86,8 @@ static void measure(const json_t *rows, struct column *column)
     }
 }
 
-static void put(const struct column *column, const char *text, bool last, struct tg_buf *out)
+static void put(const struct column *column, const char *text, bool last,
+                struct tg_buf *out)
 {
     int pad = (int)(column->width - tg_text_columns(text));
     if (column->left)
@@ -93,22 +96,55 @@ static void put(const struct column *column, const char *text, bool last, struct
         tg_buf_printf(out, "  %*s%s", pad, "", text);
 }
 
+static void write_line(const json_t *row, const struct column *column, size_t n,
+                       const bool *shown, struct tg_buf *out)
+{
+    char text[TG_CELL_SIZE];
+    size_t last = 0;
+    for (size_t j = 0; j < n; j++)
+        last = shown[j] ? j : last;
+    for (size_t j = 0; j < n; j++)
+        if (shown[j])
+            put(&column[j],
+                row ? tg_cell_text(cell(row, &column[j]), text) : column[j].name,
+                j == last, out);
+    tg_buf_puts(out, "\n");
+}
+
+static void write_block(const json_t *rows, const struct column *column, size_t n,
+                        const bool *shown, struct tg_buf *out)
+{
+    if (column[0].name)
+        write_line(NULL, column, n, shown, out);
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        write_line(json_array_get(rows, i), column, n, shown, out);
+}
+
+/* A table too wide for a line comes in blocks, each begun by the leading text columns. */
 static void write_rows(const json_t *rows, struct column *column, size_t n,
                        struct tg_buf *out)
 {
-    char text[TG_CELL_SIZE];
+    size_t lead = 0, head = 0;
+    bool *shown = calloc(n + 1, sizeof(*shown));
     for (size_t j = 0; j < n; j++)
         measure(rows, &column[j]);
-    for (size_t j = 0; j < n && column[j].name; j++)
-        put(&column[j], column[j].name, j + 1 == n, out);
-    if (n && column[0].name)
-        tg_buf_puts(out, "\n");
-    for (size_t i = 0; i < json_array_size(rows); i++) {
+    for (; lead < n && column[lead].left; lead++)
+        head += column[lead].width + 2;
+    for (size_t next = lead, first = 1; shown && n && (first || next < n); first = 0) {
+        size_t width = head, start = next;
         for (size_t j = 0; j < n; j++)
-            put(&column[j], tg_cell_text(cell(json_array_get(rows, i), &column[j]), text),
-                j + 1 == n, out);
-        tg_buf_puts(out, "\n");
+            shown[j] = j < lead;
+        for (;
+             next < n && (next == start || width + column[next].width + 2 <= COLUMNS_MAX);
+             next++) {
+            width += column[next].width + 2;
+            shown[next] = true;
+        }
+        tg_buf_puts(out, first ? "" : "\n");
+        write_block(rows, column, n, shown, out);
     }
+    out->failed = out->failed || !shown;
+    free(shown);
 }
 
 /* The columns are the members of the first row. */
@@ -122,8 +158,7 @@ void tg_table_write(const json_t *table, struct tg_buf *out)
         out->failed = true;
         return;
     }
-    json_object_foreach(first, name, value)
-        column[n++].name = name;
+    json_object_foreach(first, name, value) column[n++].name = name;
     write_rows(table, column, n, out);
     free(column);
 }

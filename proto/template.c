@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* JSON written in C. */
+/* JSON made in C. */
 #include "proto/template.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "core/err.h"
 
 json_t *tg_json_template(const char *text)
 {
@@ -15,10 +13,23 @@ json_t *tg_json_template(const char *text)
     for (char *p = json; *p; p++)
         if (*p == '\'')
             *p = '"';
-    json_error_t error;
-    json_t *value = json_loads(json, 0, &error);
+    json_t *value = json_loads(json, 0, NULL);
     free(json);
-    if (!value && json_error_code(&error) != json_error_out_of_memory)
-        TG_BUG("a template is not JSON");
     return value;
+}
+
+void tg_json_set(json_t **object, const char *name, json_t *value)
+{
+    if (json_object_set_new(*object, name, value)) {
+        json_decref(*object);
+        *object = NULL;
+    }
+}
+
+void tg_json_append(json_t **list, json_t *value)
+{
+    if (json_array_append_new(*list, value)) {
+        json_decref(*list);
+        *list = NULL;
+    }
 }

@@ -64,8 +64,15 @@ static bool parse_content_range(const char *text, struct receiving *receiving)
            receiving->first <= receiving->last && receiving->last < receiving->total;
 }
 
-static enum tg_err begin_upload(struct tg_request *request, struct receiving *receiving,
-                                struct tg_report *report)
+static void tell_offset(const struct tg_request *request, struct tg_response *response)
+{
+    uint64_t offset = tg_upload_offset(request->server->store, request->arg[0]);
+    if (offset)
+        tg_response_header(response, "Upload-Offset", "%llu", (unsigned long long)offset);
+}
+
+static enum tg_err begin_upload(struct tg_request *request, struct tg_response *response,
+                                struct receiving *receiving, struct tg_report *report)
 {
     const char *range = tg_request_header(request, "Content-Range");
     const char *sha256 = request->arg[0];
@@ -79,8 +86,11 @@ static enum tg_err begin_upload(struct tg_request *request, struct receiving *re
         return tg_fault_add(report, TG_BODY_TOO_LARGE, NULL,
                             "Stored files have at most %lld bytes.",
                             (long long)request->server->config->max_data);
-    return tg_upload_begin(request->server->store, sha256, receiving->first,
-                           &receiving->upload, report);
+    enum tg_err err = tg_upload_begin(request->server->store, sha256, receiving->first,
+                                      &receiving->upload, report);
+    if (err == TG_CONFLICT && receiving->ranged)
+        tell_offset(request, response);
+    return err;
 }
 
 enum tg_err tg_begin_data(struct tg_request *request, struct tg_response *response,
@@ -107,7 +117,7 @@ enum tg_err tg_begin_data(struct tg_request *request, struct tg_response *respon
     if (!receiving)
         return TG_NOMEM;
     if (!stored)
-        err = begin_upload(request, receiving, report);
+        err = begin_upload(request, response, receiving, report);
     if (err) {
         free(receiving);
         return err;
@@ -192,10 +202,8 @@ enum tg_err tg_handle_data_get(struct tg_request *request, struct tg_response *r
     TG_TRY(check_digest(sha256, report));
     enum tg_err err = tg_data_get(store, sha256, &row, report);
     if (err) {
-        uint64_t offset = tg_upload_offset(store, sha256);
-        if (offset && err == TG_NOT_FOUND)
-            tg_response_header(response, "Upload-Offset", "%llu",
-                               (unsigned long long)offset);
+        if (err == TG_NOT_FOUND)
+            tell_offset(request, response);
         return err;
     }
     response->type = mime_of(row.format);

@@ -91,9 +91,9 @@ enum tg_err tg_listen(const char *address, struct tg_listener *listener,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *infos = NULL;
     if (!split(address, host, &port))
-        return tg_fault_add(
-            report, TG_BAD_REQUEST, NULL,
-            "Cannot listen on '%s': write HOST:PORT or [IPV6]:PORT.", address);
+        return tg_fault_add(report, TG_BAD_REQUEST, NULL,
+                            "Cannot listen on '%s': write HOST:PORT or [IPV6]:PORT.",
+                            address);
     int error = getaddrinfo(*host ? host : NULL, port, &hints, &infos);
     if (error)
         return tg_fault_add(report, TG_BAD_REQUEST, NULL, "Cannot resolve '%s': %s.",

@@ -11,7 +11,7 @@
 
 #include "proto/buf.h"
 
-/* XX(field, "name", TYPE, "unit-or-empty", "help") - TYPE COUNTER or GAUGE */
+/* XX(field, "name", TYPE, "help") - TYPE COUNTER or GAUGE */
 #define TG_METRICS_MAP(XX)                                                               \
     XX(http_requests, "tangentd_http_requests_total", COUNTER, "HTTP requests answered") \
     XX(http_errors, "tangentd_http_errors_total", COUNTER, "answers with status >= 400") \
@@ -28,7 +28,8 @@
     XX(jobs_running, "tangentd_jobs_running", GAUGE, "jobs running")                     \
     XX(workers, "tangentd_workers", GAUGE, "worker threads")                             \
     XX(memory_bytes, "tangentd_memory_bytes", GAUGE, "memory for running jobs")          \
-    XX(memory_reserved_bytes, "tangentd_memory_reserved_bytes", GAUGE, "memory reserved by running jobs") \
+    XX(memory_reserved_bytes, "tangentd_memory_reserved_bytes", GAUGE,                   \
+       "memory reserved by running jobs")                                                \
     XX(store_writable, "tangentd_store_writable", GAUGE, "1 while the store takes writes") \
     XX(store_commits, "tangentd_store_commits_total", COUNTER, "transactions committed") \
     XX(store_operations, "tangentd_store_operations_total", COUNTER, "operations committed") \

@@ -61,7 +61,8 @@ END_TEST
 START_TEST(test_lines)
 {
     static const double x[] = {5, 6}, y[] = {0.5, 0}, z[] = {1, 2, 3};
-    const struct tg_series series[] = {{"one", x, y, 2, false}, {"two", NULL, z, 3, true}};
+    const struct tg_series series[] = {{"one", x, y, 2, false},
+                                       {"two", NULL, z, 3, true}};
     json_t *spec = tg_figure_lines("T", "X", "Y", series, 2, true);
     expect_frame(spec, 5);
     expect_text(spec, "encoding/y/scale/type", "log");

@@ -13,9 +13,9 @@ Suite *job_suite(void);
 #define X "\"inputs\": {\"x\": [[1, 2], [3, 4.5]]}"
 /* np.save of [[1.0, 2.0], [3.0, 4.5]]: its SHA-256, and its bytes in base64. */
 #define X_SHA256 "634a95ad47071e397372c7c02c18a96049d5383fafce2e01675d2c97f5353127"
-#define X_NPY \
-    "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzog" \
-    "KDIsIDIpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg" \
+#define X_NPY                                                                            \
+    "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzog"   \
+    "KDIsIDIpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg"   \
     "ICAgICAgIAoAAAAAAADwPwAAAAAAAABAAAAAAAAACEAAAAAAAAASQA=="
 
 static struct tg_request_spec spec;
@@ -47,11 +47,12 @@ static const char *const faults[][3] = {
     {"{\"kind\": \"toy\", \"version\": 3, \"params\": {\"must\": 1}, " X "}", "/version",
      "no member"},
     {"{\"kind\": \"toy\", \"params\": [1], " X "}", "/params", "object"},
-    {"{\"kind\": \"toy\", \"name\": 1, \"params\": {\"must\": 1}, " X "}", "/name", "short"},
+    {"{\"kind\": \"toy\", \"name\": 1, \"params\": {\"must\": 1}, " X "}", "/name",
+     "short"},
     {"{\"kind\": \"toy\", \"priority\": \"hgih\", \"params\": {\"must\": 1}, " X "}",
      "/priority", "did you mean `high`"},
-    {"{\"kind\": \"toy\", \"priority\": 1, \"params\": {\"must\": 1}, " X "}", "/priority",
-     "word"},
+    {"{\"kind\": \"toy\", \"priority\": 1, \"params\": {\"must\": 1}, " X "}",
+     "/priority", "word"},
     {"{\"kind\": \"toy\", \"max_run_s\": -1, \"params\": {\"must\": 1}, " X "}",
      "/max_run_s", "seconds"},
     {"{\"kind\": \"toy\", \"max_run_s\": \"9\", \"params\": {\"must\": 1}, " X "}",
@@ -84,7 +85,8 @@ static const char *const bad_params[][4] = {
     {"\"rank\": \"ten\"", "/params/rank", "\"ten\"", "integer from 1 to 100"},
     {"\"rank\": null", "/params/rank", "null", "integer from 1 to 100"},
     {"\"rank\": true", "/params/rank", "true", "integer from 1 to 100"},
-    {"\"rank\": {\"a\": 1}", "/params/rank", "object of 1 members", "integer from 1 to 100"},
+    {"\"rank\": {\"a\": 1}", "/params/rank", "object of 1 members",
+     "integer from 1 to 100"},
     {"\"share\": 1.0000001", "/params/share", "1.0000001", "number from 0 to 1"},
     {"\"share\": [1]", "/params/share", "array of 1 entries", "number from 0 to 1"},
     {"\"centre\": 1", "/params/centre", "1", "true or false"},
@@ -107,8 +109,8 @@ START_TEST(test_each_bad_parameter_is_told_with_what_is_allowed)
 {
     const char *const *row = bad_params[_i];
     char body[512];
-    snprintf(body, sizeof(body), "{\"kind\": \"toy\", \"params\": {\"must\": 1, %s}, " X "}",
-             row[0]);
+    snprintf(body, sizeof(body),
+             "{\"kind\": \"toy\", \"params\": {\"must\": 1, %s}, " X "}", row[0]);
     expect_fault(body, row[1], "");
     ck_assert_str_eq(report.fault[0].got, row[2]);
     ck_assert_str_eq(report.fault[0].allowed, row[3]);
@@ -141,9 +143,10 @@ static const char *const bad_inputs[][3] = {
      "/inputs/layers/1", "named `a`"},
     {"{\"x\": [[1]], \"layers\": [{\"data\": [1]}, {\"name\": \"0\", \"data\": [1]}]}",
      "/inputs/layers/1", "named `0`"},
-    {"{\"x\": [[1]], \"layers\": [{\"name\": 4, \"data\": [1]}]}", "/inputs/layers/0/name",
-     "short text"},
-    {"{\"x\": [[1]], \"layers\": {\"a/b\": \"no\"}}", "/inputs/layers/a~1b", "not an array"},
+    {"{\"x\": [[1]], \"layers\": [{\"name\": 4, \"data\": [1]}]}",
+     "/inputs/layers/0/name", "short text"},
+    {"{\"x\": [[1]], \"layers\": {\"a/b\": \"no\"}}", "/inputs/layers/a~1b",
+     "not an array"},
     {"{\"x\": [[1]], \"layers\": [{\"date\": [1]}]}", "/inputs/layers/0/date",
      "did you mean `data`"},
 };
@@ -152,26 +155,27 @@ START_TEST(test_each_bad_array_is_told)
 {
     const char *const *row = bad_inputs[_i];
     char body[1024];
-    snprintf(body, sizeof(body), "{\"kind\": \"toy\", \"params\": {\"must\": 1}, \"inputs\": %s}",
-             row[0]);
+    snprintf(body, sizeof(body),
+             "{\"kind\": \"toy\", \"params\": {\"must\": 1}, \"inputs\": %s}", row[0]);
     ck_assert_int_eq(toy_decode(body, &spec, &report), TG_INVALID);
     const struct tg_fault *fault = toy_fault(&report, row[1]);
-    ck_assert_msg(fault, "%s: the first fault is at %s: %s", row[0], report.fault[0].pointer,
-                  report.fault[0].detail);
+    ck_assert_msg(fault, "%s: the first fault is at %s: %s", row[0],
+                  report.fault[0].pointer, report.fault[0].detail);
     ck_assert_msg(strstr(fault->detail, row[2]), "%s", fault->detail);
 }
 END_TEST
 
 START_TEST(test_all_faults_are_told_at_once)
 {
-    static const char *const pointers[] = {"/colour",      "/priority",   "/max_run_s",
-                                           "/params/rank", "/params/oops", "/params/must",
-                                           "/inputs/x",    "/inputs/y",   "/inputs/layers/0"};
-    ck_assert_int_eq(toy_decode("{\"kind\": \"toy\", \"colour\": 1, \"priority\": \"x\","
-                                " \"max_run_s\": 0, \"params\": {\"rank\": 0, \"oops\": 1},"
-                                " \"inputs\": {\"y\": [[1]], \"layers\": [\"a\"]}}",
-                                &spec, &report),
-                     TG_INVALID);
+    static const char *const pointers[] = {
+        "/colour",      "/priority", "/max_run_s", "/params/rank",    "/params/oops",
+        "/params/must", "/inputs/x", "/inputs/y",  "/inputs/layers/0"};
+    ck_assert_int_eq(
+        toy_decode("{\"kind\": \"toy\", \"colour\": 1, \"priority\": \"x\","
+                   " \"max_run_s\": 0, \"params\": {\"rank\": 0, \"oops\": 1},"
+                   " \"inputs\": {\"y\": [[1]], \"layers\": [\"a\"]}}",
+                   &spec, &report),
+        TG_INVALID);
     for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++)
         ck_assert_msg(toy_fault(&report, pointers[i]), "%s is not told", pointers[i]);
     ck_assert_uint_eq(report.count, sizeof(pointers) / sizeof(pointers[0]));
@@ -180,8 +184,9 @@ END_TEST
 
 START_TEST(test_an_unreadable_npy_is_told_apart)
 {
-    const char *body = "{\"kind\": \"toy\", \"params\": {\"must\": 1}, \"inputs\": {\"x\":"
-                       " {\"npy\": \"AAAA\"}}}";
+    const char *body =
+        "{\"kind\": \"toy\", \"params\": {\"must\": 1}, \"inputs\": {\"x\":"
+        " {\"npy\": \"AAAA\"}}}";
     ck_assert_int_eq(toy_decode(body, &spec, &report), TG_BAD_ARRAY);
     ck_assert_ptr_nonnull(toy_fault(&report, "/inputs/x"));
 }
@@ -190,8 +195,9 @@ END_TEST
 START_TEST(test_arrays_over_the_limit_are_refused)
 {
     static char body[8192];
-    size_t n = (size_t)snprintf(body, sizeof(body), "{\"kind\": \"toy\", \"params\": {\"must\": 1},"
-                                                    " \"inputs\": {\"x\": [[0");
+    size_t n = (size_t)snprintf(body, sizeof(body),
+                                "{\"kind\": \"toy\", \"params\": {\"must\": 1},"
+                                " \"inputs\": {\"x\": [[0");
     for (int i = 0; i < 600; i++)
         n += (size_t)snprintf(body + n, sizeof(body) - n, ",%d", i);
     snprintf(body + n, sizeof(body) - n, "]]}}");
@@ -203,10 +209,12 @@ END_TEST
 START_TEST(test_a_request_is_decoded_with_its_defaults)
 {
     ck_assert_int_eq(
-        toy_decode("{\"kind\": \"toy\", \"name\": \"n\", \"priority\": \"low\", \"max_run_s\": 2,"
+        toy_decode("{\"kind\": \"toy\", \"name\": \"n\", \"priority\": \"low\", "
+                   "\"max_run_s\": 2,"
                    " \"deadline\": \"2030-01-31T12:00:00.5+01:00\", \"keep\": true,"
                    " \"params\": {\"must\": 2, \"rank\": 3.0, \"method\": \"fast\","
-                   " \"measures\": [\"svcca\"], \"label\": \"hi\", \"sizes\": []}, " X "}",
+                   " \"measures\": [\"svcca\"], \"label\": \"hi\", \"sizes\": []}, " X
+                   "}",
                    &spec, &report),
         TG_OK);
     const struct toy_params *p = spec.params;
@@ -223,7 +231,8 @@ START_TEST(test_a_request_is_decoded_with_its_defaults)
     ck_assert_str_eq(spec.name, "n");
     ck_assert_int_eq(spec.priority, TG_PRIORITY_LOW);
     ck_assert_double_eq(spec.max_run_s, 2);
-    ck_assert_double_eq(spec.deadline, 1896087600.5); /* date -ud 2030-01-31T11:00:00 +%s */
+    ck_assert_double_eq(spec.deadline,
+                        1896087600.5); /* date -ud 2030-01-31T11:00:00 +%s */
     ck_assert(spec.keep);
     ck_assert_uint_eq(spec.nblobs, 1);
     ck_assert_str_eq(spec.blob[0].sha256, X_SHA256);
@@ -240,15 +249,19 @@ static const char canonical[] =
 
 /* The same job in many coats. */
 static const char *const same[] = {
-    "{\"kind\": \"toy\", \"params\": {\"must\": 1, \"share\": 0.1}, \"inputs\": {\"x\": [[1, 2],"
-    " [3, 4.5]], \"layers\": [[[1, 2], [3, 4.5]], {\"name\": \"b\", \"sha256\": \"" X_SHA256
-    "\", \"key\": \"k\"}]}}",
-    "{\"inputs\":{\"layers\":{\"0\":{\"npy\":\"" X_NPY "\"},\"b\":{\"key\":\"k\",\"sha256\":\""
-    X_SHA256 "\"}},\"x\":{\"sha256\":\"" X_SHA256 "\"}},\"params\":{\"share\":1e-1,\"must\":1.0,"
+    "{\"kind\": \"toy\", \"params\": {\"must\": 1, \"share\": 0.1}, \"inputs\": {\"x\": "
+    "[[1, 2],"
+    " [3, 4.5]], \"layers\": [[[1, 2], [3, 4.5]], {\"name\": \"b\", \"sha256\": "
+    "\"" X_SHA256 "\", \"key\": \"k\"}]}}",
+    "{\"inputs\":{\"layers\":{\"0\":{\"npy\":\"" X_NPY
+    "\"},\"b\":{\"key\":\"k\",\"sha256\":\"" X_SHA256 "\"}},\"x\":{\"sha256\":\"" X_SHA256
+    "\"}},\"params\":{\"share\":1e-1,\"must\":1.0,"
     "\"rank\":1e1},\"kind\":\"toy\"}",
     "{\"name\": \"a name\", \"priority\": \"high\", \"keep\": true, \"deadline\": 2e9,"
-    " \"kind\": \"toy\", \"params\": {\"measures\": [\"cca\", \"cka\"], \"must\": 1, \"share\":"
-    " 0.10}, \"inputs\": {\"x\": {\"npy\": \"" X_NPY "\"}, \"layers\": [{\"data\": [[1.0, 2e0],"
+    " \"kind\": \"toy\", \"params\": {\"measures\": [\"cca\", \"cka\"], \"must\": 1, "
+    "\"share\":"
+    " 0.10}, \"inputs\": {\"x\": {\"npy\": \"" X_NPY
+    "\"}, \"layers\": [{\"data\": [[1.0, 2e0],"
     " [3, 45e-1]]}, {\"name\": \"b\", \"sha256\": \"" X_SHA256 "\", \"key\": \"k\"}]}}",
 };
 
@@ -266,10 +279,11 @@ END_TEST
 
 START_TEST(test_a_block_of_arrays_is_a_list)
 {
-    ck_assert_int_eq(toy_decode("{\"kind\": \"toy\", \"params\": {\"must\": 1}, \"inputs\": {\"x\":"
-                                " [[1]], \"layers\": [[[0, 0], [0, 0]], [[1, 2], [3, 4.5]]]}}",
-                                &spec, &report),
-                     TG_OK);
+    ck_assert_int_eq(
+        toy_decode("{\"kind\": \"toy\", \"params\": {\"must\": 1}, \"inputs\": {\"x\":"
+                   " [[1]], \"layers\": [[[0, 0], [0, 0]], [[1, 2], [3, 4.5]]]}}",
+                   &spec, &report),
+        TG_OK);
     ck_assert_uint_eq(spec.inputs[1].n, 2);
     ck_assert_str_eq(spec.inputs[1].ref[1].name, "1");
     ck_assert_str_eq(spec.inputs[1].ref[1].pointer, "/inputs/layers/1");
@@ -281,8 +295,8 @@ END_TEST
 START_TEST(test_the_canonical_form_is_read_back)
 {
     tg_report_init(&report);
-    ck_assert_int_eq(tg_request_from_canonical_with(&toy_kinds, canonical, &spec, &report),
-                     TG_OK);
+    ck_assert_int_eq(
+        tg_request_from_canonical_with(&toy_kinds, canonical, &spec, &report), TG_OK);
     ck_assert_str_eq(spec.canonical, canonical);
     ck_assert_double_eq(((const struct toy_params *)spec.params)->share, 0.1);
     ck_assert_str_eq(spec.inputs[1].ref[1].key, "k");
@@ -301,7 +315,8 @@ START_TEST(test_faults_may_be_thrown_away)
 }
 END_TEST
 
-/* Binding ------------------------------------------------------------------------------ */
+/* Binding ------------------------------------------------------------------------------
+ */
 
 static struct tg_job job;
 static struct toy_store store;
@@ -312,8 +327,10 @@ static enum tg_err bind(const char *inputs, const void *bytes, size_t n)
     store = (struct toy_store){&spec, bytes, n, "", 0, 0};
     if (bytes)
         tg_sha256_hex(bytes, n, store.sha256);
-    snprintf(body, sizeof(body), "{\"kind\": \"toy\", \"params\": {\"must\": 1, \"rank\": 2},"
-                                 " \"inputs\": %s}", inputs);
+    snprintf(body, sizeof(body),
+             "{\"kind\": \"toy\", \"params\": {\"must\": 1, \"rank\": 2},"
+             " \"inputs\": %s}",
+             inputs);
     ck_assert_msg(toy_decode(body, &spec, &report) == TG_OK, "%s: %s",
                   report.fault[0].pointer, report.detail);
     struct tg_opener opener = toy_opener(&store);
@@ -322,10 +339,11 @@ static enum tg_err bind(const char *inputs, const void *bytes, size_t n)
 
 START_TEST(test_binding_opens_each_digest_once)
 {
-    ck_assert_int_eq(bind("{\"x\": [[1, 2], [3, 4.5]], \"layers\": {\"p\": [[1, 2], [3, 4.5]],"
-                          " \"q\": [[1, 2, 3]]}}",
-                          NULL, 0),
-                     TG_OK);
+    ck_assert_int_eq(
+        bind("{\"x\": [[1, 2], [3, 4.5]], \"layers\": {\"p\": [[1, 2], [3, 4.5]],"
+             " \"q\": [[1, 2, 3]]}}",
+             NULL, 0),
+        TG_OK);
     ck_assert_int_eq(store.opened, 2);
     ck_assert_double_eq(tg_mat_at(&tg_job_input(&job, "x")->array->mat, 3), 4.5);
     ck_assert_uint_eq(tg_job_input(&job, "layers")->n, 2);
@@ -351,10 +369,12 @@ static void expect_bind_fault(const char *inputs, const void *bytes, size_t n,
 
 START_TEST(test_binding_tells_what_is_wrong_with_an_array)
 {
-    expect_bind_fault("{\"x\": {\"sha256\": \"0000000000000000000000000000000000000000000000000000"
-                      "000000000000\"}}",
-                      NULL, 0, TG_UNKNOWN_DATA, "/inputs/x", "PUT /v1/data/000");
-    expect_bind_fault("{\"x\": [1, 2]}", NULL, 0, TG_INVALID, "/inputs/x", "2 dimensions");
+    expect_bind_fault(
+        "{\"x\": {\"sha256\": \"0000000000000000000000000000000000000000000000000000"
+        "000000000000\"}}",
+        NULL, 0, TG_UNKNOWN_DATA, "/inputs/x", "PUT /v1/data/000");
+    expect_bind_fault("{\"x\": [1, 2]}", NULL, 0, TG_INVALID, "/inputs/x",
+                      "2 dimensions");
     expect_bind_fault("{\"x\": [[1, 2]], \"layers\": [[[[1]]]]}", NULL, 0, TG_INVALID,
                       "/inputs/layers/0", "1 to 2 dimensions");
     expect_bind_fault("{\"x\": [[1]]}", NULL, 0, TG_INVALID, "/params/rank", "columns");
@@ -397,11 +417,13 @@ START_TEST(test_a_key_names_a_member)
     snprintf(inputs, sizeof(inputs), "{\"x\": {\"sha256\": \"%s\"}}", hex);
     expect_bind_fault(inputs, npz.p, npz.n, TG_INVALID, "/inputs/x/key", "2 arrays");
     ck_assert_str_eq(report.fault[0].allowed, "first, second");
-    snprintf(inputs, sizeof(inputs), "{\"x\": {\"sha256\": \"%s\", \"key\": \"secnod\"}}", hex);
+    snprintf(inputs, sizeof(inputs), "{\"x\": {\"sha256\": \"%s\", \"key\": \"secnod\"}}",
+             hex);
     expect_bind_fault(inputs, npz.p, npz.n, TG_INVALID, "/inputs/x/key",
                       "did you mean `second`");
     snprintf(inputs, sizeof(inputs),
-             "{\"x\": {\"sha256\": \"%s\", \"key\": \"second\"}, \"layers\": [{\"sha256\": \"%s\","
+             "{\"x\": {\"sha256\": \"%s\", \"key\": \"second\"}, \"layers\": "
+             "[{\"sha256\": \"%s\","
              " \"key\": \"first\"}]}",
              hex, hex);
     ck_assert_int_eq(bind(inputs, npz.p, npz.n), TG_OK);

@@ -23,9 +23,10 @@ static void expect_json(json_t *value, const char *text)
 
 START_TEST(test_a_problem_without_a_report)
 {
-    expect_json(tg_problem(TG_NOT_FOUND, NULL, ""),
-                "{\"type\":\"/v1/problems/not-found\",\"title\":\"There is nothing here\","
-                "\"status\":404}");
+    expect_json(
+        tg_problem(TG_NOT_FOUND, NULL, ""),
+        "{\"type\":\"/v1/problems/not-found\",\"title\":\"There is nothing here\","
+        "\"status\":404}");
 }
 END_TEST
 
@@ -33,9 +34,10 @@ START_TEST(test_one_sentence_needs_no_list)
 {
     tg_report_init(&report);
     tg_fault_add(&report, TG_GONE, NULL, "It was removed.");
-    expect_json(tg_problem(TG_GONE, &report, "/v1/jobs/1"),
-                "{\"type\":\"/v1/problems/gone\",\"title\":\"The job was removed by retention\","
-                "\"status\":410,\"detail\":\"It was removed.\",\"instance\":\"/v1/jobs/1\"}");
+    expect_json(
+        tg_problem(TG_GONE, &report, "/v1/jobs/1"),
+        "{\"type\":\"/v1/problems/gone\",\"title\":\"The job was removed by retention\","
+        "\"status\":410,\"detail\":\"It was removed.\",\"instance\":\"/v1/jobs/1\"}");
 }
 END_TEST
 
@@ -45,11 +47,12 @@ START_TEST(test_every_fault_is_listed)
     tg_fault_add_value(&report, TG_INVALID, "/params/k", "0", "integer of at least 1",
                        "Too small.");
     tg_fault_add(&report, TG_INVALID, "/x", "Odd.");
-    expect_json(tg_problem(TG_INVALID, &report, ""),
-                "{\"type\":\"/v1/problems/invalid-parameters\",\"title\":\"The request does not "
-                "describe a valid job\",\"status\":422,\"detail\":\"Too small.\",\"errors\":["
-                "{\"pointer\":\"/params/k\",\"detail\":\"Too small.\",\"got\":\"0\",\"allowed\":"
-                "\"integer of at least 1\"},{\"pointer\":\"/x\",\"detail\":\"Odd.\"}]}");
+    expect_json(
+        tg_problem(TG_INVALID, &report, ""),
+        "{\"type\":\"/v1/problems/invalid-parameters\",\"title\":\"The request does not "
+        "describe a valid job\",\"status\":422,\"detail\":\"Too small.\",\"errors\":["
+        "{\"pointer\":\"/params/k\",\"detail\":\"Too small.\",\"got\":\"0\",\"allowed\":"
+        "\"integer of at least 1\"},{\"pointer\":\"/x\",\"detail\":\"Odd.\"}]}");
 }
 END_TEST
 
@@ -78,8 +81,8 @@ END_TEST
 
 START_TEST(test_reals_are_short_and_stay_reals)
 {
-    expect_json(json_pack("[f, f, f, f, i, b, n, s, {}, []]", 0.1, 1.0, 1e300, -2.5e-7, 3, 1,
-                          "a\"b"),
+    expect_json(json_pack("[f, f, f, f, i, b, n, s, {}, []]", 0.1, 1.0, 1e300, -2.5e-7, 3,
+                          1, "a\"b"),
                 "[0.1,1.0,1e+300,-2.5e-07,3,true,null,\"a\\\"b\",{},[]]");
 }
 END_TEST
@@ -103,12 +106,13 @@ END_TEST
 START_TEST(test_pretty_text_breaks_where_lines_end)
 {
     struct tg_buf out;
-    json_t *value = json_pack("{s:s, s:[i, i, i], s:{s:[i, i], s:i}}", "kind", "x", "list", 1, 2,
-                              3, "more", "a", 10, 20, "b", 5);
+    json_t *value = json_pack("{s:s, s:[i, i, i], s:{s:[i, i], s:i}}", "kind", "x",
+                              "list", 1, 2, 3, "more", "a", 10, 20, "b", 5);
     tg_buf_init(&out, 4096);
     tg_json_write_pretty(value, 24, &out);
-    ck_assert_str_eq(out.p, "{\n  \"kind\": \"x\",\n  \"list\": [1, 2, 3],\n  \"more\": {\n"
-                            "    \"a\": [10, 20],\n    \"b\": 5\n  }\n}");
+    ck_assert_str_eq(out.p,
+                     "{\n  \"kind\": \"x\",\n  \"list\": [1, 2, 3],\n  \"more\": {\n"
+                     "    \"a\": [10, 20],\n    \"b\": 5\n  }\n}");
     tg_buf_release(&out);
     json_decref(value);
 }

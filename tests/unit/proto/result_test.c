@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Results: the document and its representations. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../suite.h"
@@ -28,8 +29,8 @@ static void fill(void)
     tg_result_real(&result, "bad", INFINITY);
     tg_result_reals(&result, "spectrum", (const double[]){3, 1.25, NAN}, 3);
     tg_result_value(&result, "pairs",
-                    json_pack("[{s:s, s:f}, {s:s, s:n}]", "layer", "fc1", "cka", 0.123456789,
-                              "layer", "long \xC3\xA9\"name\"", "cka"));
+                    json_pack("[{s:s, s:f}, {s:s, s:n}]", "layer", "fc1", "cka",
+                              0.123456789, "layer", "long \xC3\xA9\"name\"", "cka"));
     tg_result_array_f64(&result, "map", square, 2, (const int64_t[]){2, 2});
     tg_result_array_f64(&result, "all", zeros, 1, (const int64_t[]){2000});
     tg_result_figure(&result, "map", "Map", json_pack("{s:i}", "mark", 1));
@@ -59,38 +60,44 @@ static void expect_member(const json_t *object, const char *name, const char *js
 START_TEST(test_the_document_has_every_part)
 {
     expect_member(document, "kind", "\"toy\"");
-    expect_member(document, "values",
-                  "{\"mean\":0.1,\"n\":12,\"rule\":\"a,b\",\"bad\":null,\"spectrum\":[3.0,1.25,"
-                  "null],\"pairs\":[{\"layer\":\"fc1\",\"cka\":0.123456789},{\"layer\":"
-                  "\"long \xC3\xA9\\\"name\\\"\",\"cka\":null}]}");
-    expect_member(document, "figures", "{\"map\":{\"title\":\"Map\",\"spec\":{\"mark\":1}}}");
+    expect_member(
+        document, "values",
+        "{\"mean\":0.1,\"n\":12,\"rule\":\"a,b\",\"bad\":null,\"spectrum\":[3.0,1.25,"
+        "null],\"pairs\":[{\"layer\":\"fc1\",\"cka\":0.123456789},{\"layer\":"
+        "\"long \xC3\xA9\\\"name\\\"\",\"cka\":null}]}");
+    expect_member(document, "figures",
+                  "{\"map\":{\"title\":\"Map\",\"spec\":{\"mark\":1}}}");
     expect_member(document, "provenance", "{\"build\":\"x\"}");
-    expect_member(document, "quality",
-                  "{\"residual\":1e-12,\"warnings\":[{\"code\":\"non-finite\",\"message\":"
-                  "\"bad is infinite\"},{\"code\":\"non-finite\",\"message\":\"1 of the 3 numbers "
-                  "of spectrum are not finite\"},{\"code\":\"few\",\"message\":\"only 12 points\"}"
-                  "]}");
+    expect_member(
+        document, "quality",
+        "{\"residual\":1e-12,\"warnings\":[{\"code\":\"non-finite\",\"message\":"
+        "\"bad is infinite\"},{\"code\":\"non-finite\",\"message\":\"1 of the 3 numbers "
+        "of spectrum are not finite\"},{\"code\":\"few\",\"message\":\"only 12 points\"}"
+        "]}");
 }
 END_TEST
 
 START_TEST(test_small_arrays_come_inline)
 {
     const json_t *arrays = json_object_get(document, "arrays");
-    expect_member(arrays, "map",
-                  "{\"dtype\":\"float64\",\"shape\":[2,2],\"sha256\":\"1111111111111111111111111111"
-                  "111111111111111111111111111111111111\",\"bytes\":160,\"data\":[[1.0,0.5],"
-                  "[null,1.0]],\"nonfinite\":[2]}");
-    expect_member(arrays, "all",
-                  "{\"dtype\":\"float64\",\"shape\":[2000],\"sha256\":\"22222222222222222222222222"
-                  "22222222222222222222222222222222222222\",\"bytes\":16128}");
+    expect_member(
+        arrays, "map",
+        "{\"dtype\":\"float64\",\"shape\":[2,2],\"sha256\":\"1111111111111111111111111111"
+        "111111111111111111111111111111111111\",\"bytes\":160,\"data\":[[1.0,0.5],"
+        "[null,1.0]],\"nonfinite\":[2]}");
+    expect_member(
+        arrays, "all",
+        "{\"dtype\":\"float64\",\"shape\":[2000],\"sha256\":\"22222222222222222222222222"
+        "22222222222222222222222222222222222222\",\"bytes\":16128}");
 }
 END_TEST
 
 START_TEST(test_what_is_sent_has_addresses_and_no_figures)
 {
     json_t *sent = tg_result_public(document, "/v1/jobs/J/result");
-    expect_member(sent, "figures",
-                  "{\"map\":{\"title\":\"Map\",\"href\":\"/v1/jobs/J/result/figures/map\"}}");
+    expect_member(
+        sent, "figures",
+        "{\"map\":{\"title\":\"Map\",\"href\":\"/v1/jobs/J/result/figures/map\"}}");
     const json_t *map = json_object_get(json_object_get(sent, "arrays"), "map");
     expect_member(map, "href", "\"/v1/jobs/J/result/arrays/map\"");
     json_decref(sent);
@@ -103,8 +110,8 @@ START_TEST(test_odd_names_are_escaped_in_addresses)
 {
     json_t *odd = json_pack("{s:{s:{}}, s:{}}", "arrays", "a/b \xC3\xA9", "figures");
     json_t *sent = tg_result_public(odd, "");
-    expect_member(json_object_get(json_object_get(sent, "arrays"), "a/b \xC3\xA9"), "href",
-                  "\"/arrays/a%2Fb%20%C3%A9\"");
+    expect_member(json_object_get(json_object_get(sent, "arrays"), "a/b \xC3\xA9"),
+                  "href", "\"/arrays/a%2Fb%20%C3%A9\"");
     json_decref(sent);
     json_decref(odd);
 }
@@ -195,6 +202,31 @@ START_TEST(test_long_lists_are_wrapped)
 }
 END_TEST
 
+START_TEST(test_wide_tables_come_in_blocks_that_repeat_the_names)
+{
+    struct tg_buf out;
+    char name[24];
+    json_t *row = json_pack("{s:s}", "layer", "fc1");
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof(name), "a_long_name_%d", i);
+        json_object_set_new(row, name, json_integer(i));
+    }
+    json_t *wide = json_pack("{s:s, s:{s:[o]}}", "kind", "k", "values", "table", row);
+    tg_buf_init(&out, 1 << 16);
+    tg_result_text_write(wide, &out);
+    ck_assert_str_eq(
+        out.p, "k\n=\n\ntable\n"
+               "  layer  a_long_name_0  a_long_name_1  a_long_name_2  a_long_name_3  "
+               "a_long_name_4  a_long_name_5\n"
+               "  fc1                0              1              2              3  "
+               "            4              5\n\n"
+               "  layer  a_long_name_6  a_long_name_7  a_long_name_8  a_long_name_9\n"
+               "  fc1                6              7              8              9\n");
+    tg_buf_release(&out);
+    json_decref(wide);
+}
+END_TEST
+
 START_TEST(test_a_failed_addition_is_remembered)
 {
     struct tg_result broken;
@@ -220,6 +252,7 @@ Suite *result_suite(void)
     TCase *parts = tcase_create("parts");
     tcase_add_test(parts, test_odd_names_are_escaped_in_addresses);
     tcase_add_test(parts, test_long_lists_are_wrapped);
+    tcase_add_test(parts, test_wide_tables_come_in_blocks_that_repeat_the_names);
     tcase_add_test(parts, test_a_failed_addition_is_remembered);
     suite_add_tcase(suite, parts);
     return suite;

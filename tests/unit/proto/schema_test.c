@@ -30,22 +30,27 @@ START_TEST(test_parameters_have_their_types_and_ranges)
     expect_json(json_object_get(properties, "share"),
                 "{\"type\":\"number\",\"minimum\":0,\"maximum\":1,\"default\":0.99,"
                 "\"description\":\"Share of variance kept.\"}");
-    expect_json(json_object_get(properties, "centre"),
-                "{\"type\":\"boolean\",\"default\":true,\"description\":\"Take the mean off.\"}");
-    expect_json(json_object_get(properties, "method"),
-                "{\"type\":\"string\",\"enum\":[\"exact\",\"fast\"],\"default\":\"exact\","
-                "\"description\":\"How.\"}");
-    expect_json(json_object_get(properties, "measures"),
-                "{\"type\":\"array\",\"items\":{\"enum\":[\"cca\",\"cka\",\"svcca\"]},"
-                "\"uniqueItems\":true,\"default\":[\"cka\",\"cca\"],\"description\":\"Which.\"}");
+    expect_json(
+        json_object_get(properties, "centre"),
+        "{\"type\":\"boolean\",\"default\":true,\"description\":\"Take the mean off.\"}");
+    expect_json(
+        json_object_get(properties, "method"),
+        "{\"type\":\"string\",\"enum\":[\"exact\",\"fast\"],\"default\":\"exact\","
+        "\"description\":\"How.\"}");
+    expect_json(
+        json_object_get(properties, "measures"),
+        "{\"type\":\"array\",\"items\":{\"enum\":[\"cca\",\"cka\",\"svcca\"]},"
+        "\"uniqueItems\":true,\"default\":[\"cka\",\"cca\"],\"description\":\"Which.\"}");
     expect_json(json_object_get(properties, "label"),
                 "{\"type\":\"string\",\"minLength\":0,\"maxLength\":8,\"default\":\"\","
                 "\"description\":\"A label.\"}");
-    expect_json(json_object_get(properties, "sizes"),
-                "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0},\"default\":"
-                "[1,2],\"description\":\"Sizes.\",\"x-unit\":\"px\"}");
-    expect_json(json_object_get(properties, "must"),
-                "{\"type\":\"number\",\"description\":\"Has no default.\",\"x-unit\":\"s\"}");
+    expect_json(
+        json_object_get(properties, "sizes"),
+        "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0},\"default\":"
+        "[1,2],\"description\":\"Sizes.\",\"x-unit\":\"px\"}");
+    expect_json(
+        json_object_get(properties, "must"),
+        "{\"type\":\"number\",\"description\":\"Has no default.\",\"x-unit\":\"s\"}");
     expect_json(json_object_get(schema, "required"), "[\"must\"]");
     expect_json(json_object_get(schema, "additionalProperties"), "false");
     json_decref(schema);
@@ -66,9 +71,9 @@ START_TEST(test_a_job_schema_is_closed_and_knows_what_is_required)
     const json_t *x = json_object_get(json_object_get(inputs, "properties"), "x");
     const json_t *forms = json_object_get(x, "oneOf");
     ck_assert_uint_eq(json_array_size(forms), 3);
-    expect_json(json_array_get(forms, 0),
-                "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},"
-                "\"minItems\":1},\"minItems\":1}");
+    expect_json(json_array_get(forms, 0), "{\"type\":\"array\",\"items\":{\"type\":"
+                                          "\"array\",\"items\":{\"type\":\"number\"},"
+                                          "\"minItems\":1},\"minItems\":1}");
     json_decref(schema);
 }
 END_TEST
@@ -77,8 +82,9 @@ START_TEST(test_a_result_schema_lists_the_outputs)
 {
     json_t *schema = tg_schema_result(&toy_kind);
     const json_t *properties = json_object_get(schema, "properties");
-    expect_json(json_object_get(json_object_get(properties, "values"), "properties"),
-                "{\"mean\":{\"type\":[\"number\",\"null\"],\"description\":\"The mean.\"}}");
+    expect_json(
+        json_object_get(json_object_get(properties, "values"), "properties"),
+        "{\"mean\":{\"type\":[\"number\",\"null\"],\"description\":\"The mean.\"}}");
     expect_json(json_object_get(json_object_get(properties, "arrays"), "properties"),
                 "{\"map\":{\"$ref\":\"#/components/schemas/ArrayEntry\",\"description\":"
                 "\"All pairs.\"}}");
@@ -93,9 +99,9 @@ static void check_references(json_t *value, const json_t *schemas)
     const char *name;
     json_t *entry;
     size_t i;
-    json_array_foreach(value, i, entry)
-        check_references(entry, schemas);
-    json_object_foreach(value, name, entry) {
+    json_array_foreach(value, i, entry) check_references(entry, schemas);
+    json_object_foreach(value, name, entry)
+    {
         if (!strcmp(name, "$ref")) {
             const char *reference = json_string_value(entry);
             ck_assert(!strncmp(reference, prefix, strlen(prefix)));
@@ -176,7 +182,8 @@ START_TEST(test_documentation_names_every_row)
     tg_buf_init(&out, 1 << 16);
     tg_kind_markdown(&toy_kind, &out);
     expect_names(out.p);
-    ck_assert_ptr_nonnull(strstr(out.p, "| `must` | number | required | s | Has no default. |"));
+    ck_assert_ptr_nonnull(
+        strstr(out.p, "| `must` | number | required | s | Has no default. |"));
     tg_buf_release(&out);
 }
 END_TEST

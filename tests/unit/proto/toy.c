@@ -52,7 +52,8 @@ const struct tg_kind toy_kind = {
     .ninputs = sizeof(inputs) / sizeof(inputs[0]),
     .outputs = outputs,
     .noutputs = sizeof(outputs) / sizeof(outputs[0]),
-    .example = "{\"kind\": \"toy\", \"params\": {\"must\": 0.1}, \"inputs\": {\"x\": [[1]]}}",
+    .example =
+        "{\"kind\": \"toy\", \"params\": {\"must\": 0.1}, \"inputs\": {\"x\": [[1]]}}",
     .check = check,
 };
 
@@ -75,8 +76,8 @@ const struct tg_fault *toy_fault(const struct tg_report *report, const char *poi
     return NULL;
 }
 
-static enum tg_err open_blob(void *self, const char *sha256, const void **bytes, size_t *n,
-                             void **handle)
+static enum tg_err open_blob(void *self, const char *sha256, const void **bytes,
+                             size_t *n, void **handle)
 {
     struct toy_store *store = self;
     *handle = store;

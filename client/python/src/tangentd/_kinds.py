@@ -59,13 +59,13 @@ class KindMethods:
             result but its accuracy: take the point that most others are near.
         return_gram : true or false
             Also return the centred Gram matrix, from which every score and distance follows.
-        name : Optional[str]
+        name : str, optional
             A name for people.
-        priority : Optional[Priority]
+        priority : high, normal or low
             Which of the waiting jobs runs first.
-        max_run_s : Optional[float]
+        max_run_s : float, optional
             Seconds the job may run.
-        deadline : Optional[Time]
+        deadline : datetime, str or float, optional
             When the job must have ended: a time, RFC 3339 text, or Unix seconds.
         keep : bool
             Never remove the job by retention.
@@ -156,7 +156,12 @@ class KindMethods:
         a: Optional[ArrayLike] = None,
         b: Optional[ArrayLike] = None,
         *,
-        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased"]] = ("cca", "svcca", "cka", "cka_debiased"),
+        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased"]] = (
+            "cca",
+            "svcca",
+            "cka",
+            "cka_debiased",
+        ),
         threshold: float = 0.99,
         rule: Literal["variance", "sv_sum"] = "variance",
         rank_tolerance: float = 0,
@@ -197,13 +202,13 @@ class KindMethods:
         rank_tolerance : number from 0 to 0.5
             Singular values below this share of the largest count as zero. 0 means max(n, d)
             times the machine epsilon.
-        name : Optional[str]
+        name : str, optional
             A name for people.
-        priority : Optional[Priority]
+        priority : high, normal or low
             Which of the waiting jobs runs first.
-        max_run_s : Optional[float]
+        max_run_s : float, optional
             Seconds the job may run.
-        deadline : Optional[Time]
+        deadline : datetime, str or float, optional
             When the job must have ended: a time, RFC 3339 text, or Unix seconds.
         keep : bool
             Never remove the job by retention.
