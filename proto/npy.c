@@ -204,7 +204,8 @@ enum tg_err tg_npy_open(struct tg_array_file *file, struct tg_report *report)
     struct tg_mat mat;
     size_t header = bytes->n >= TG_NPY_FIXED ? tg_npy_header_length(bytes->p) : 0;
     if (!header)
-        return tg_fault_add(report, TG_BAD_ARRAY, NULL, "this is not an npy file of version 1 to 3");
+        return tg_fault_add(report, TG_BAD_ARRAY, NULL,
+                            "this is not an npy file of version 1 to 3");
     if (header > bytes->n)
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
                             "the npy header has %zu bytes, the file only %zu", header, bytes->n);

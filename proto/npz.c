@@ -78,7 +78,8 @@ static uint64_t wide_offset(const struct directory *d, const unsigned char *entr
 {
     const unsigned char *p = entry + 46 + little(entry + 28, 2);
     const unsigned char *end = p + little(entry + 30, 2);
-    size_t skip = 8 * ((little(entry + 20, 4) == UINT32_MAX) + (little(entry + 24, 4) == UINT32_MAX));
+    size_t skip = 8 * ((little(entry + 20, 4) == UINT32_MAX) +
+                       (little(entry + 24, 4) == UINT32_MAX));
     while (end - p >= 4) {
         size_t length = little(p + 2, 2);
         if (length > (size_t)(end - p - 4))

@@ -11,7 +11,8 @@
  * typed job is behind one function, tg_execute() in server/execute.h, the seam for other
  * executors.
  *
- * Lock order: pool.mu before a job's progress and hub.mu. No lock is held across store calls or kind->run.
+ * Lock order: pool.mu before a job's progress and hub.mu. No lock is held across store calls
+ * or kind->run.
  */
 #ifndef TG_SERVER_POOL_H
 #define TG_SERVER_POOL_H

@@ -48,7 +48,10 @@ struct tg_sched;
 struct tg_sched *tg_sched_new(const struct tg_sched_options *options);
 void tg_sched_free(struct tg_sched *sched);
 
-/* TG_QUEUE_FULL, TG_NOMEM, TG_TOO_LARGE_JOB (it could never be taken). `force` ignores the queue's limit (recovery). */
+/*
+ * TG_QUEUE_FULL, TG_NOMEM, TG_TOO_LARGE_JOB (it could never be taken). `force` ignores the
+ * queue's limit (recovery).
+ */
 TG_MUST_CHECK enum tg_err tg_sched_push(struct tg_sched *sched, const struct tg_sched_item *item,
                                         bool force);
 bool tg_sched_is_full(const struct tg_sched *sched);

@@ -78,7 +78,8 @@ enum tg_err tg_eigh(const struct tg_ctx *ctx, int64_t n, bool vectors, double *a
     cblas_dscal(order - 1, scale, e, 1);
     TG_TRY(tg_tridiag(ctx, n, d, e, z, w, rest));
     cblas_dscal(order, scale > 0 ? 1 / scale : 0, w, 1);
-    struct tg_reflectors q = {.count = n - 1, .offset = 1, .dim = n, .a = a, .tau = tau, .lda = lda};
+    struct tg_reflectors q = {
+        .count = n - 1, .offset = 1, .dim = n, .a = a, .tau = tau, .lda = lda};
     TG_TRY(tg_reflect(ctx, &q, true, n, z, (size_t)n, rest));
     transpose(n, z, a, lda);
     return TG_OK;

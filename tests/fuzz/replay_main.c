@@ -2,10 +2,11 @@
 /*
  * A main() for the fuzz targets where there is no libFuzzer.
  *
- *     json_replay [--random N SEED] [FILE...]
+ *     json_fuzz [--random N SEED] [FILE...]
  *
  * feeds every file to the target, and with --random also N mutations of each. Without files
- * it takes the target's own corpus, and then mutates by default, so `make check` can run it.
+ * it takes the corpus named after the target below $srcdir, and then mutates by default, so
+ * that `make check` can run it.
  */
 #include "fuzz.h"
 
@@ -29,7 +30,8 @@ static size_t draw(size_t n)
 /* One small change of p[0..n); the new length, never above INPUT_MAX. */
 static size_t mutate(uint8_t *p, size_t n)
 {
-    static const char tokens[] = "[]{},:\"\\0123456789-.eE'() \n<>|fibuVnulltruePK\x01\x02\x05\x06\x7F\xFF";
+    static const char tokens[] = "[]{},:\"\\0123456789-.eE'() \n<>|fibuVnulltrue"
+                                 "PK\x01\x02\x05\x06\x7F\xFF";
     size_t at = draw(n), length = 1 + draw(8);
     switch (n ? draw(6) : 4) {
     case 0: /* a bit */
@@ -93,17 +95,22 @@ static int replay(const char *path, long mutations)
     return 0;
 }
 
-static int replay_folder(const char *folder, long mutations)
+/* The corpus of `program`, which is called NAME_fuzz. */
+static int replay_corpus(const char *program, long mutations)
 {
     struct dirent **names;
-    char path[4096];
+    char folder[4096], path[4096];
+    const char *srcdir = getenv("srcdir"), *name = strrchr(program, '/');
+    name = name ? name + 1 : program;
+    snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%.*s", srcdir ? srcdir : ".",
+             (int)strcspn(name, "_"), name);
     int n = scandir(folder, &names, NULL, alphasort), failed = n <= 2;
     if (failed)
         fprintf(stderr, "%s: no corpus\n", folder);
     for (int i = 0; i < n; i++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
+        int length = snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
         if (names[i]->d_name[0] != '.')
-            failed |= replay(path, mutations);
+            failed |= length >= (int)sizeof(path) || replay(path, mutations);
         free(names[i]);
     }
     if (n >= 0)
@@ -121,7 +128,7 @@ int main(int argc, char **argv)
         first = 4;
     }
     if (first >= argc)
-        return replay_folder(TG_FUZZ_CORPUS, first == 1 ? DEFAULT_MUTATIONS : mutations);
+        return replay_corpus(argv[0], first == 1 ? DEFAULT_MUTATIONS : mutations);
     for (int i = first; i < argc; i++)
         failed |= replay(argv[i], mutations);
     return failed;

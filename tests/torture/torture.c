@@ -65,8 +65,9 @@ static const char request[] =
     "{\"kind\": \"pca\", \"name\": \"torture\", \"params\": {\"components\": 2},"
     " \"inputs\": {\"trajectory\": [[0, 0, 1], [1, 0.5, 1], [2, 0.7, 3], [3, 2.5, 2],"
     " [4, 2, 5]]}}";
-static const char faulty[] = "{\"kind\": \"pca\", \"params\": {\"components\": -1, \"nonsense\": 2},"
-                             " \"inputs\": {\"trajectory\": [[0, 0], [1]]}, \"nmae\": 3}";
+static const char faulty[] =
+    "{\"kind\": \"pca\", \"params\": {\"components\": -1, \"nonsense\": 2},"
+    " \"inputs\": {\"trajectory\": [[0, 0], [1]]}, \"nmae\": 3}";
 
 static char dir[64];
 static struct tg_hub *hub;

@@ -2,15 +2,21 @@
 /* Unit tests of analysis/. */
 #include "../suite.h"
 
+Suite *arena_suite(void);
+Suite *ctx_suite(void);
+Suite *err_suite(void);
+Suite *linalg_suite(void);
+Suite *mat_suite(void);
 Suite *pca_suite(void);
+Suite *rng_suite(void);
+Suite *stats_suite(void);
 Suite *svcca_suite(void);
 
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        pca_suite,
-        svcca_suite,
-        NULL,
+        arena_suite, ctx_suite, err_suite, linalg_suite, mat_suite,
+        pca_suite, rng_suite, stats_suite, svcca_suite, NULL,
     };
     return tg_run_suites(suites);
 }

@@ -267,7 +267,8 @@ static const struct {
     {"{\"a\":\"x}", "line 1, column 6: this string does not end"},
     {"{\"a\":\"\\", "line 1, column 7: "},
     {"{\"a\":1,\n \"a\":2}", "line 2, column 5: duplicate object key"},
-    {"{\"inputs\":{\"a\":[1,2,\n3]},\n\"b\":1, \"b\":2}", "line 3, column 11: duplicate object key"},
+    {"{\"inputs\":{\"a\":[1,2,\n3]},\n\"b\":1, \"b\":2}",
+     "line 3, column 11: duplicate object key"},
     {"{\"$tangentd:array\":0}", "line 1, column 2: member names that begin with $tangentd"},
     {"{\"\\u0024tangentd:array\":0}", "line 1, column 2: member names that begin"},
     {"{\"a\":{\"$tangentdx\":0}}", "line 1, column 7: member names that begin"},
@@ -309,7 +310,8 @@ START_TEST(limits_hold)
     ck_assert_int_eq(parse_repeated("{\"inputs\":", "[", 1000000, "", 10), TG_BAD_JSON);
     ck_assert_int_eq(parse_repeated("{\"a\":[0", ",[]", TG_JSON_MAX_VALUES, "]}", 0),
                      TG_BODY_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("{\"inputs\":[\"x\"", ",[1]", TG_JSON_MAX_VALUES, "]}", 1 << 20),
+    ck_assert_int_eq(parse_repeated("{\"inputs\":[\"x\"", ",[1]", TG_JSON_MAX_VALUES, "]}",
+                                    1 << 20),
                      TG_BODY_TOO_LARGE);
     ck_assert_int_eq(parse_repeated("{\"inputs\":[[1]", ",[1]", 1 << 20, "]}", 1 << 21), TG_OK);
     struct tg_json_body body;

@@ -9,13 +9,14 @@ Suite *events_suite(void);
 Suite *http_suite(void);
 Suite *metrics_suite(void);
 Suite *routes_suite(void);
+Suite *scheduler_suite(void);
 Suite *store_suite(void);
 
 int main(void)
 {
     Suite *(*const suites[])(void) = {
         data_suite, events_suite, store_suite,
-        accept_suite, auth_suite, http_suite, metrics_suite, routes_suite,
+        accept_suite, auth_suite, http_suite, metrics_suite, routes_suite, scheduler_suite,
         NULL,
     };
     return tg_run_suites(suites);
