@@ -118,14 +118,10 @@ static enum tg_err start_store(struct service *service, const char *dir,
 static enum tg_err start_numbers(struct tg_report *report)
 {
     const struct tg_blas_info blas = tg_blas_describe();
-    tg_blas_enter_thread();
-    TG_TRY(tg_blas_check(report));
+    TG_TRY(tg_blas_start(report));
     tg_cost_calibrate();
     tg_log(TG_LOG_INFO, "BLAS: %s, core %s, %.1f GFLOP/s on one core", blas.config, blas.core,
            tg_cost_flops_per_second() / 1e9);
-    if (blas.threaded)
-        tg_log(TG_LOG_WARN, "this OpenBLAS makes threads of its own; it is bound to one per "
-                            "worker, but the single-threaded build is the better one");
     return TG_OK;
 }
 

@@ -15,7 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "linalg/linalg.h"
 #include "server/clock.h"
 #include "server/execute.h"
 #include "server/job_text.h"
@@ -239,7 +238,6 @@ static void run_taken_locked(struct tg_worker *worker)
 static void become_worker(const struct tg_worker *worker)
 {
     char name[16];
-    tg_blas_enter_thread();
     snprintf(name, sizeof(name), "worker-%u", worker->lane);
     pthread_setname_np(pthread_self(), name);
     /* HTTP stays prompt while every core computes. */

@@ -23,24 +23,16 @@ void xerbla_(const char *name, const lapack_int *argument, size_t name_length)
 struct tg_blas_info tg_blas_describe(void)
 {
     return (struct tg_blas_info){.config = openblas_get_config(),
-                                 .core = openblas_get_corename(),
-                                 .threaded = openblas_get_parallel() != 0};
+                                 .core = openblas_get_corename()};
 }
 
-void tg_blas_enter_thread(void)
-{
-    if (openblas_get_parallel())
-        openblas_set_num_threads(1);
-}
-
-enum { ORDER = 96, ROUNDS = 8 };
+enum { ORDER = 96, ROUNDS = 8, POSIX_THREADS = 1 };
 
 /* a_ij = i + j, b_ij = i - j: (AB)_ij = sum_k (i + k)(k - j), integers that doubles hold. */
 static void *multiply(void *arg)
 {
     const double n = ORDER;
     double a[ORDER * ORDER], b[ORDER * ORDER], c[ORDER * ORDER];
-    tg_blas_enter_thread();
     for (int i = 0; i < ORDER; i++)
         for (int j = 0; j < ORDER; j++) {
             a[i * ORDER + j] = i + j;
@@ -58,8 +50,15 @@ static void *multiply(void *arg)
     return NULL;
 }
 
-enum tg_err tg_blas_check(struct tg_report *report)
+enum tg_err tg_blas_start(struct tg_report *report)
 {
+    if (openblas_get_parallel() != POSIX_THREADS)
+        return tg_fault_add(report, TG_INTERNAL, NULL,
+                            "this OpenBLAS (%s) is not the build with POSIX threads, the only one "
+                            "that may be called from several threads; install Debian's "
+                            "libopenblas0-pthread and build again",
+                            openblas_get_config());
+    openblas_set_num_threads(1);
     pthread_t thread;
     int wrong[2] = {0, 0};
     if (pthread_create(&thread, NULL, multiply, &wrong[1]))
@@ -68,8 +67,8 @@ enum tg_err tg_blas_check(struct tg_report *report)
     pthread_join(thread, NULL);
     if (wrong[0] || wrong[1])
         return tg_fault_add(report, TG_INTERNAL, NULL,
-                            "%s gives wrong products when two threads use it; install Debian's "
-                            "libopenblas0-serial and build again",
+                            "this OpenBLAS (%s) gives wrong products on this processor; "
+                            "OPENBLAS_CORETYPE=Haswell or another release may mend it",
                             openblas_get_config());
     return TG_OK;
 }

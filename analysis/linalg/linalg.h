@@ -2,9 +2,9 @@
 /*
  * Dense linear algebra: tiled, cancellable, and over as many cores as the context lends.
  *
- * DESIGN. The only room that includes cblas.h and lapacke.h. OpenBLAS is linked in its
- * single-threaded build; the threads are ours, and each tile is one BLAS call of well under
- * 250 ms, with the context polled between tiles. All matrices are double, row-major, with a
+ * DESIGN. The only room that includes cblas.h and lapacke.h. OpenBLAS is the build with POSIX
+ * threads, held to one (see ARCHITECTURE.md); the threads are ours, and each tile is one BLAS
+ * call of well under 250 ms, with the context polled between tiles. All matrices are double, row-major, with a
  * leading dimension (elements between rows). Tiles write disjoint parts, so results are the
  * same bits for any number of lanes. Every function returns TG_OK, the context's stop error,
  * or TG_NUMERIC with the reason in the function's comment.
@@ -83,18 +83,16 @@ void tg_dsyrk_block(int64_t n, int64_t k, const double *a, size_t lda, double *c
 
 /* What numerical library is in use; strings are static. */
 struct tg_blas_info {
-    const char *config; /* "OpenBLAS 0.3.21 ... SINGLE_THREADED" */
+    const char *config; /* "OpenBLAS 0.3.21 ... MAX_THREADS=64" */
     const char *core;   /* "Cooperlake" */
-    bool threaded;      /* the build makes threads of its own */
 };
 struct tg_blas_info tg_blas_describe(void);
 
 /*
- * First call of every thread that computes: binds BLAS to one thread in builds that could
- * make more. At start-up the daemon calls tg_blas_check(): a small product against a closed
- * form from two threads at once; TG_INTERNAL with the cure in `report` if it is wrong.
+ * First call of a program: BLAS is held to the calling thread, and a small product is checked
+ * against a closed form from two threads at once. TG_INTERNAL with the cure in `report` if
+ * this BLAS will not do.
  */
-void tg_blas_enter_thread(void);
-TG_MUST_CHECK enum tg_err tg_blas_check(struct tg_report *report);
+TG_MUST_CHECK enum tg_err tg_blas_start(struct tg_report *report);
 
 #endif

@@ -207,6 +207,8 @@ static void measure_stops(size_t row)
 int main(void)
 {
     struct tg_blas_info info = tg_blas_describe();
+    if (tg_blas_start(NULL))
+        return EXIT_FAILURE;
     printf("%s, %s\n", info.config, info.core);
     for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++)
         compare_speed(row);

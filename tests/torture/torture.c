@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "linalg/linalg.h"
 #include "proto/job.h"
 #include "proto/problem.h"
 #include "server/events.h"
@@ -183,6 +184,8 @@ END_TEST
 
 int main(void)
 {
+    if (tg_blas_start(NULL))
+        return EXIT_FAILURE;
     Suite *suite = suite_create("torture");
     TCase *tc = tcase_create("allocations");
     tcase_set_timeout(tc, 300);

@@ -6,8 +6,12 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "linalg/linalg.h"
+
 static inline int tg_run_suites(Suite *(*const suites[])(void))
 {
+    if (tg_blas_start(NULL))
+        return EXIT_FAILURE;
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; suites[i]; i++)
         srunner_add_suite(runner, suites[i]());
