@@ -3,11 +3,11 @@
  * Dense linear algebra: tiled, cancellable, and over as many cores as the context lends.
  *
  * DESIGN. The only room that includes cblas.h and lapacke.h. OpenBLAS is the build with POSIX
- * threads, held to one (see ARCHITECTURE.md); the threads are ours, and each tile is one BLAS
- * call of well under 250 ms, with the context polled between tiles. All matrices are double, row-major, with a
- * leading dimension (elements between rows). Tiles write disjoint parts, so results are the
- * same bits for any number of lanes. Every function returns TG_OK, the context's stop error,
- * or TG_NUMERIC with the reason in the function's comment.
+ * threads, held to one (ARCHITECTURE.md says why); the threads are ours. Each tile is one BLAS
+ * call of well under 250 ms, with the context polled between tiles. All matrices are double,
+ * row-major, with a leading dimension (elements between rows). Tiles write disjoint parts, so
+ * results are the same bits for any number of lanes. Every function returns TG_OK, the
+ * context's stop error, or TG_NUMERIC with the reason in the function's comment.
  */
 #ifndef TG_LINALG_H
 #define TG_LINALG_H
