@@ -235,6 +235,16 @@ static enum tg_err parse_states(const char *text, unsigned *states,
     return TG_OK;
 }
 
+/* NULL, or 26 of Crockford's base 32. */
+static enum tg_err check_before(const char *text, struct tg_report *report)
+{
+    if (!text || (strlen(text) == TG_ID_SIZE - 1 &&
+                  strspn(text, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == TG_ID_SIZE - 1))
+        return TG_OK;
+    return tg_fault_add_value(report, TG_BAD_REQUEST, NULL, text, "the id of a job",
+                              "The query value `before` is no id; a page's `next` has it.");
+}
+
 static enum tg_err parse_filter(const struct tg_request *request,
                                 struct tg_job_filter *filter, struct tg_report *report)
 {
@@ -246,6 +256,7 @@ static enum tg_err parse_filter(const struct tg_request *request,
     };
     enum tg_err errs[] = {
         parse_states(tg_request_query(request, "state"), &filter->states, report),
+        check_before(filter->before, report),
         tg_query_time(request, "since", &filter->since, report),
         tg_query_time(request, "until", &filter->until, report),
         tg_query_number(request, "limit", 1, 1000, &limit, report),

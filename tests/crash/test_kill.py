@@ -98,13 +98,12 @@ class Client(threading.Thread):
 
 def all_jobs(daemon: Daemon) -> List[Dict[str, Any]]:
     jobs: List[Dict[str, Any]] = []
-    before = ""
-    while True:
-        page = daemon.request("GET", f"/v1/jobs?limit=1000{before}").json()
+    path = "/v1/jobs?limit=1000"
+    while path:
+        page = daemon.request("GET", path).json()
         jobs += page["jobs"]
-        if not page.get("next"):
-            return jobs
-        before = f"&before={page['next']}"
+        path = page.get("next")
+    return jobs
 
 
 def wait_until_idle(daemon: Daemon, seconds: float) -> List[Dict[str, Any]]:

@@ -106,13 +106,13 @@ class Job:
         ).json()
 
     def _detach(self) -> None:
-        print(
-            f'\ntangentd: detached; job {self.id} goes on, tg.job("{self.id}") finds it again. '
-            "Press Ctrl-C again now to cancel it.",
-            file=sys.stderr,
-            flush=True,
-        )
         try:
+            print(
+                f'\ntangentd: detached; job {self.id} goes on, tg.job("{self.id}") finds it again. '
+                "Press Ctrl-C again now to cancel it.",
+                file=sys.stderr,
+                flush=True,
+            )
             time.sleep(1.0)
         except KeyboardInterrupt:
             self.cancel()
