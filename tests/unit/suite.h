@@ -8,6 +8,13 @@
 
 #include "linalg/linalg.h"
 
+/* ck_assert() tells the runner of every check by a write; this one is for loops of thousands. */
+#define MUST(condition) \
+    do { \
+        if (!(condition)) \
+            ck_abort_msg("%s", #condition); \
+    } while (0)
+
 static inline int tg_run_suites(Suite *(*const suites[])(void))
 {
     if (tg_blas_start(NULL))

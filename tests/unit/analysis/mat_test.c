@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Array views: every dtype, byte order and layout, against the values that were stored. */
-#include <check.h>
+#include "../suite.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,11 +91,11 @@ START_TEST(blocks_read_in_every_dtype_order_and_byte_order)
             double expected = inside ? value(i + 1, j + 2) : 0;
             if (dtype == TG_BOOL)
                 expected = expected != 0;
-            ck_assert_double_eq(wide[i * LD + j], expected);
-            ck_assert_float_eq(narrow[i * LD + j], (float)expected);
+            MUST(wide[i * LD + j] == expected);
+            MUST(narrow[i * LD + j] == (float)expected);
         }
     for (int64_t i = 0; i < COUNT; i++)
-        ck_assert_double_eq(tg_mat_at(&mat, i), dtype == TG_BOOL ? i != 0 : (double)i);
+        MUST(tg_mat_at(&mat, i) == (dtype == TG_BOOL ? i != 0 : (double)i));
 }
 END_TEST
 

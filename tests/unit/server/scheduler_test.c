@@ -46,7 +46,7 @@ static struct tg_sched_item make(const char *id, const char *token, uint64_t byt
 static void push(const char *id, const char *token, uint64_t bytes, double seconds)
 {
     const struct tg_sched_item item = make(id, token, bytes, seconds);
-    ck_assert_int_eq(tg_sched_push(sched, &item, false), TG_OK);
+    MUST(tg_sched_push(sched, &item, false) == TG_OK);
 }
 
 static void push_with(const char *id, enum tg_priority priority, double deadline)
@@ -54,21 +54,21 @@ static void push_with(const char *id, enum tg_priority priority, double deadline
     struct tg_sched_item item = make(id, "", 1, 1);
     item.priority = priority;
     item.deadline = deadline;
-    ck_assert_int_eq(tg_sched_push(sched, &item, false), TG_OK);
+    MUST(tg_sched_push(sched, &item, false) == TG_OK);
 }
 
 static struct tg_sched_item take(const char *id)
 {
     struct tg_sched_item item;
-    ck_assert(tg_sched_take(sched, &item));
-    ck_assert_str_eq(item.id, id);
+    MUST(tg_sched_take(sched, &item));
+    MUST(!strcmp(item.id, id));
     return item;
 }
 
 static void take_none(void)
 {
     struct tg_sched_item item;
-    ck_assert(!tg_sched_take(sched, &item));
+    MUST(!tg_sched_take(sched, &item));
 }
 
 START_TEST(one_token_is_first_come_first_served)
@@ -287,7 +287,7 @@ START_TEST(many_waiting_jobs_cost_no_more_each)
         push(id, token, i < 40000 ? 50 : 1, i % 3 ? 1 : 20);
     }
     for (int i = 0; i < 40000; i++)
-        ck_assert_int_le(tg_sched_take(sched, &item), 1);
+        (void)tg_sched_take(sched, &item);
     tg_sched_done(sched, &running, 1);
     for (int i = 0; i < 10000; i++) {
         snprintf(id, sizeof(id), "j%d", i * 5);
@@ -344,7 +344,7 @@ static bool fits(const struct sim *sim, const struct sim_job *job)
 static struct sim_job *job_of(struct sim *sim, const struct tg_sched_item *item)
 {
     int i;
-    ck_assert_int_eq(sscanf(item->id, "j%d", &i), 1);
+    MUST(sscanf(item->id, "j%d", &i) == 1);
     return &sim->job[i];
 }
 
@@ -360,7 +360,7 @@ static void arrive(struct sim *sim)
     if (draw(sim) < 0.1)
         job->item.deadline = sim->now + 100 * draw(sim);
     job->run_s = job->item.seconds * (0.5 + draw(sim));
-    ck_assert_int_eq(tg_sched_push(sched, &job->item, false), TG_OK);
+    MUST(tg_sched_push(sched, &job->item, false) == TG_OK);
     sim->n++;
 }
 
@@ -369,7 +369,7 @@ static void cancel(struct sim *sim)
     if (!sim->n)
         return;
     struct sim_job *job = &sim->job[(int)(sim->n * draw(sim))];
-    ck_assert_int_eq(tg_sched_remove(sched, job->item.id), job->where == WAITING);
+    MUST(tg_sched_remove(sched, job->item.id) == (job->where == WAITING));
     if (job->where == WAITING)
         job->where = ENDED;
 }
@@ -395,12 +395,12 @@ static void expire(struct sim *sim)
     struct tg_sched_item item;
     while (tg_sched_take_expired(sched, sim->now, &item)) {
         struct sim_job *job = job_of(sim, &item);
-        ck_assert_int_eq(job->where, WAITING);
-        ck_assert_double_le(item.deadline, sim->now);
+        MUST(job->where == WAITING);
+        MUST(item.deadline <= sim->now);
         job->where = ENDED;
     }
     for (int i = 0; i < sim->n; i++)
-        ck_assert(sim->job[i].where != WAITING || sim->job[i].item.deadline <= 0 ||
+        MUST(sim->job[i].where != WAITING || sim->job[i].item.deadline <= 0 ||
                   sim->job[i].item.deadline > sim->now);
 }
 
@@ -410,7 +410,7 @@ static void count_overtaken(struct sim *sim, const struct sim_job *taken)
     for (struct sim_job *job = sim->job; job < taken; job++)
         if (job->where == WAITING && job->item.priority <= taken->item.priority &&
             is_open(sim, job) && !fits(sim, job))
-            ck_assert_uint_le(++job->overtaken, BYPASS);
+            MUST(++job->overtaken <= BYPASS);
 }
 
 /* Nothing was taken: then nothing may start, unless one that was overtaken too often waits. */
@@ -426,7 +426,7 @@ static void check_nothing_may_start(const struct sim *sim)
     for (int i = 0; i < sim->n; i++) {
         const struct sim_job *job = &sim->job[i];
         if (job->where == WAITING && (int)job->item.priority < held)
-            ck_assert(!is_open(sim, job) || !fits(sim, job));
+            MUST(!is_open(sim, job) || !fits(sim, job));
     }
 }
 
@@ -435,7 +435,7 @@ static void check_class(const struct sim *sim, const struct sim_job *taken)
     for (int i = 0; i < sim->n; i++) {
         const struct sim_job *job = &sim->job[i];
         if (job->where == WAITING && job->item.priority < taken->item.priority)
-            ck_assert(!is_open(sim, job) || !fits(sim, job));
+            MUST(!is_open(sim, job) || !fits(sim, job));
     }
 }
 
@@ -448,7 +448,7 @@ static void take_all(struct sim *sim)
             return;
         }
         struct sim_job *job = job_of(sim, &item);
-        ck_assert_int_eq(job->where, WAITING);
+        MUST(job->where == WAITING);
         check_class(sim, job);
         count_overtaken(sim, job);
         job->where = RUNNING;
@@ -466,11 +466,11 @@ static void check_books(const struct sim *sim)
     for (int i = 0; i < sim->n; i++)
         waiting += sim->job[i].where == WAITING;
     tg_sched_stats(sched, &stats);
-    ck_assert_uint_eq(stats.queued, waiting);
-    ck_assert_uint_eq(stats.running, sim->running);
-    ck_assert_uint_eq(stats.reserved_bytes, sim->reserved);
-    ck_assert_uint_le(sim->reserved, MEMORY);
-    ck_assert_uint_le(sim->long_running, (sim->workers + 1) / 2);
+    MUST(stats.queued == waiting);
+    MUST(stats.running == sim->running);
+    MUST(stats.reserved_bytes == sim->reserved);
+    MUST(sim->reserved <= MEMORY);
+    MUST(sim->long_running <= (sim->workers + 1) / 2);
 }
 
 START_TEST(promises_hold_in_simulation)
@@ -498,7 +498,7 @@ START_TEST(promises_hold_in_simulation)
         check_books(&sim);
     }
     for (int i = 0; i < sim.n; i++)
-        ck_assert_int_eq(sim.job[i].where, ENDED);
+        MUST(sim.job[i].where == ENDED);
 }
 END_TEST
 
