@@ -37,8 +37,6 @@ const struct tg_action_flag tg_action_flags[] = {
      "print a new token and its line for the token file; scopes are read, submit, admin"},
     {"print-config", NULL, TG_ACTION_PRINT_CONFIG,
      "print the settings in effect as a configuration file"},
-    {"config-markdown", NULL, TG_ACTION_CONFIG_MARKDOWN,
-     "print the settings as a page of documentation"},
 };
 enum { NACTIONS = sizeof(tg_action_flags) / sizeof(tg_action_flags[0]) };
 const size_t tg_naction_flags = NACTIONS;
@@ -71,23 +69,25 @@ static bool parse_real(const char *text, double lo, double hi, double *out)
            *out <= hi;
 }
 
-/* "a whole number from 1 to 65536"; an upper end that is there for safety only is left out. */
-static void allowed_text(const struct tg_setting *setting, char *out, size_t size)
+void tg_setting_allowed(const struct tg_setting *setting, char out[TG_ALLOWED_SIZE])
 {
-    static const char *const what[] = {"", "a whole number", "a size such as 512M",
+    static const char *const what[] = {"text", "a whole number", "a size such as 512M",
                                        "a number"};
-    if (setting->hi >= 1e12)
-        snprintf(out, size, "%s of at least %.15g", what[setting->type], setting->lo);
+    if (setting->type == TG_SET_STRING)
+        snprintf(out, TG_ALLOWED_SIZE, "%s", what[setting->type]);
+    else if (setting->hi >= 1e12)
+        snprintf(out, TG_ALLOWED_SIZE, "%s of at least %.15g", what[setting->type],
+                 setting->lo);
     else
-        snprintf(out, size, "%s from %.15g to %.15g", what[setting->type], setting->lo,
-                 setting->hi);
+        snprintf(out, TG_ALLOWED_SIZE, "%s from %.15g to %.15g", what[setting->type],
+                 setting->lo, setting->hi);
 }
 
 static enum tg_err set(struct tg_config *config, const struct tg_setting *setting,
                        const char *where, const char *text, struct tg_report *report)
 {
     void *field = (char *)config + setting->offset;
-    char allowed[96];
+    char allowed[TG_ALLOWED_SIZE];
     bool valid = true;
     switch (setting->type) {
     case TG_SET_STRING: {
@@ -109,7 +109,7 @@ static enum tg_err set(struct tg_config *config, const struct tg_setting *settin
     }
     if (valid)
         return TG_OK;
-    allowed_text(setting, allowed, sizeof(allowed));
+    tg_setting_allowed(setting, allowed);
     return tg_fault_add_value(report, TG_INVALID, where, text, allowed,
                               "'%s' has to be %s, not '%s'.", setting->flag, allowed, text);
 }

@@ -72,8 +72,7 @@ struct tg_config {
 /* What the command line asks for. */
 enum tg_action {
     TG_ACTION_SERVE, TG_ACTION_HELP, TG_ACTION_VERSION, TG_ACTION_KINDS, TG_ACTION_DESCRIBE,
-    TG_ACTION_CHECK, TG_ACTION_MAKE_TOKEN, TG_ACTION_OPENAPI, TG_ACTION_PRINT_CONFIG,
-    TG_ACTION_CONFIG_MARKDOWN
+    TG_ACTION_CHECK, TG_ACTION_MAKE_TOKEN, TG_ACTION_OPENAPI, TG_ACTION_PRINT_CONFIG
 };
 
 struct tg_command {
@@ -90,6 +89,7 @@ TG_MUST_CHECK enum tg_err tg_config_load(int argc, char **argv, struct tg_config
 void tg_config_release(struct tg_config *config);
 void tg_config_help(struct tg_buf *out);     /* --help */
 void tg_config_markdown(struct tg_buf *out); /* docs/configuration.md */
+void tg_config_example(struct tg_buf *out);  /* tangentd.conf.example: all at its default */
 /* A configuration file that says the same as `config`; what is at its default is a comment. */
 void tg_config_print(const struct tg_config *config, struct tg_buf *out);
 

@@ -26,8 +26,10 @@ struct tg_action_flag {
 extern const struct tg_action_flag tg_action_flags[];
 extern const size_t tg_naction_flags;
 
-enum { TG_VARIABLE_SIZE = 64 };
+enum { TG_VARIABLE_SIZE = 64, TG_ALLOWED_SIZE = 96 };
 /* "max-body" to "TANGENTD_MAX_BODY"; returns `out`. */
 char *tg_setting_variable(const struct tg_setting *setting, char out[TG_VARIABLE_SIZE]);
+/* "a whole number from 1 to 65536"; an upper end that is there for safety only is left out. */
+void tg_setting_allowed(const struct tg_setting *setting, char out[TG_ALLOWED_SIZE]);
 
 #endif

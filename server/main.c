@@ -80,9 +80,6 @@ static enum tg_err write_answer(const struct tg_command *command,
     case TG_ACTION_PRINT_CONFIG:
         tg_config_print(config, out);
         return TG_OK;
-    case TG_ACTION_CONFIG_MARKDOWN:
-        tg_config_markdown(out);
-        return TG_OK;
     case TG_ACTION_SERVE:
     case TG_ACTION_CHECK:
         break;

@@ -46,3 +46,18 @@ void tg_metrics_write(struct tg_buf *out, int openmetrics)
     if (openmetrics)
         tg_buf_puts(out, "# EOF\n");
 }
+
+void tg_metrics_markdown(struct tg_buf *out)
+{
+    tg_buf_puts(
+        out,
+        "<!-- Generated from the table of metrics by `make generated`. -->\n\n"
+        "# Metrics\n\n"
+        "`GET /metrics` answers in the text format of Prometheus 0.0.4, or in OpenMetrics "
+        "1.0.0 when\n`Accept` asks for `application/openmetrics-text`. Counters start at 0 "
+        "with the daemon; gauges are\nread when the page is asked for.\n\n"
+        "| metric | type | meaning |\n|---|---|---|\n");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        tg_buf_printf(out, "| `%s` | %s | %s |\n", rows[i].name,
+                      rows[i].type == COUNTER ? "counter" : "gauge", rows[i].help);
+}

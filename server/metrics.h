@@ -54,5 +54,6 @@ struct tg_metrics *tg_metrics(void); /* the one table */
 
 /* The page: Prometheus text 0.0.4, or OpenMetrics 1.0.0. */
 void tg_metrics_write(struct tg_buf *out, int openmetrics);
+void tg_metrics_markdown(struct tg_buf *out); /* docs/metrics.md */
 
 #endif

@@ -2,9 +2,8 @@
 /*
  * tangentd-gen: the files of the source tree that are made from the tables.
  *
- *   tangentd-gen docs DIR       kinds/NAME.md for each kind, errors.md
- *   tangentd-gen python FILE    the methods of the Python client
- *   tangentd-gen check SRCDIR   exit 1 when a file of the tree is not what would be made
+ *   tangentd-gen write SRCDIR   write them
+ *   tangentd-gen check SRCDIR   exit 1 when one is not what would be written
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,9 +12,10 @@
 
 #include "core/err.h"
 #include "proto/schema.h"
+#include "server/config.h"
+#include "server/metrics.h"
 
 enum { FILE_MAX_BYTES = 4 << 20 };
-#define PYTHON "client/python/src/tangentd/_kinds.py"
 
 typedef bool (*take_fn)(const char *path, const struct tg_buf *text);
 
@@ -109,49 +109,46 @@ static bool pass(const char *path, struct tg_buf *text, take_fn take)
     return ok;
 }
 
-static bool make_docs(const char *dir, take_fn take)
+struct page {
+    const char *path; /* below the source directory */
+    void (*write)(struct tg_buf *out);
+};
+
+static const struct page pages[] = {
+    {"client/python/src/tangentd/_kinds.py", tg_kinds_python},
+    {"docs/configuration.md", tg_config_markdown},
+    {"docs/errors.md", write_errors},
+    {"docs/metrics.md", tg_metrics_markdown},
+    {"server/tangentd.conf.example", tg_config_example},
+};
+
+static bool make_all(const char *srcdir, take_fn take)
 {
     char path[4096];
     struct tg_buf text;
     bool ok = true;
     tg_buf_init(&text, FILE_MAX_BYTES);
     for (size_t i = 0; i < tg_nkinds; i++) {
-        snprintf(path, sizeof(path), "%s/kinds/%s.md", dir, tg_kinds[i]->name);
+        snprintf(path, sizeof(path), "%s/docs/kinds/%s.md", srcdir, tg_kinds[i]->name);
         tg_kind_markdown(tg_kinds[i], &text);
         ok = pass(path, &text, take) && ok;
     }
-    snprintf(path, sizeof(path), "%s/errors.md", dir);
-    write_errors(&text);
-    return pass(path, &text, take) && ok;
-}
-
-static bool make_python(const char *path, take_fn take)
-{
-    struct tg_buf text;
-    tg_buf_init(&text, FILE_MAX_BYTES);
-    tg_kinds_python(&text);
-    return pass(path, &text, take);
-}
-
-static bool check(const char *srcdir)
-{
-    char docs[4096], python[4096];
-    snprintf(docs, sizeof(docs), "%s/docs", srcdir);
-    snprintf(python, sizeof(python), "%s/" PYTHON, srcdir);
-    bool docs_ok = make_docs(docs, compare_file);
-    return make_python(python, compare_file) && docs_ok;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", srcdir, pages[i].path);
+        pages[i].write(&text);
+        ok = pass(path, &text, take) && ok;
+    }
+    return ok;
 }
 
 int main(int argc, char **argv)
 {
     bool ok = false;
-    if (argc == 3 && !strcmp(argv[1], "docs"))
-        ok = make_docs(argv[2], write_file);
-    else if (argc == 3 && !strcmp(argv[1], "python"))
-        ok = make_python(argv[2], write_file);
+    if (argc == 3 && !strcmp(argv[1], "write"))
+        ok = make_all(argv[2], write_file);
     else if (argc == 3 && !strcmp(argv[1], "check"))
-        ok = check(argv[2]);
+        ok = make_all(argv[2], compare_file);
     else
-        fprintf(stderr, "usage: tangentd-gen docs DIR | python FILE | check SRCDIR\n");
+        fprintf(stderr, "usage: tangentd-gen write SRCDIR | check SRCDIR\n");
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
