@@ -525,6 +525,24 @@ static const char *place_of(const struct walk *w, size_t position)
     return mark.text + (position - mark.at);
 }
 
+/*
+ * jansson's lexer drops what its buffer cannot grow by, and goes on with a shortened token: a
+ * name would lose its end and nobody would know. So failed allocations are noted.
+ */
+static _Thread_local bool allocation_failed;
+
+static void *note_malloc(size_t n)
+{
+    void *p = malloc(n);
+    allocation_failed |= !p;
+    return p;
+}
+
+__attribute__((constructor)) static void note_allocations(void)
+{
+    json_set_alloc_funcs(note_malloc, free);
+}
+
 static bool load(struct walk *w)
 {
     bool same = !w->body->narrays; /* then the body is its own envelope */
@@ -533,13 +551,14 @@ static bool load(struct walk *w)
     if (tg_buf_failed(&w->envelope))
         return no_memory(w);
     json_error_t error;
+    allocation_failed = false;
     w->body->root = same ? json_loadb(w->start, (size_t)(w->end - w->start),
                                       JSON_REJECT_DUPLICATES, &error)
                          : json_loadb(w->envelope.p, w->envelope.n, JSON_REJECT_DUPLICATES, &error);
+    if (allocation_failed)
+        return no_memory(w);
     if (w->body->root)
         return true;
-    if (json_error_code(&error) != json_error_duplicate_key)
-        return no_memory(w);
     return wrong(w, place_of(w, (size_t)error.position), "%s", error.text);
 }
 

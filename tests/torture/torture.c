@@ -152,8 +152,9 @@ START_TEST(submission_survives_every_failed_allocation)
             ck_assert_int_gt(n, 20);
             return;
         }
-        ck_assert_msg(!err || tg_err_status(err) >= 500, "allocation %ld: blamed the client: %s",
-                      n, tg_err_slug(err));
+        ck_assert_msg(!err || tg_err_status(err) >= 500,
+                      "allocation %ld: blamed the client: %s: %s", n, tg_err_slug(err),
+                      report.detail);
     }
 }
 END_TEST
