@@ -50,7 +50,7 @@ struct tg_param {
 
 /* Offset of `field` in `type`, a compile error unless the field has the C type `ctype`. */
 #define TG_FIELD(type, ctype, field)                                                     \
-    (offsetof(type, field) + 0 * sizeof((const ctype *)0 == &((const type *)0)->field))
+    (offsetof(type, field) + 0 * sizeof((ctype const *)0 == &((const type *)0)->field))
 
 #define TG_P_INT(type, field, lo, hi, def, unit, help)                                   \
     {#field, TG_PARAM_INT, TG_FIELD(type, int64_t, field), lo, hi, def, NULL, unit, help}
