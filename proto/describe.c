@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/jsonload.h"
 #include "proto/jsonwrite.h"
 #include "proto/params.h"
 #include "proto/schema.h"
@@ -17,7 +18,7 @@ const char *const tg_output_where_names[] = {"value", "array", "figure", "qualit
 
 json_t *tg_kind_example(const struct tg_kind *kind)
 {
-    return json_loads(kind->example, 0, NULL);
+    return tg_json_load(kind->example);
 }
 
 char *tg_input_text(const struct tg_input *input, char *out, size_t size)

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "proto/buf.h"
+#include "proto/jsonload.h"
 
 #define RESERVED "$tangentd"
 
@@ -525,24 +526,6 @@ static const char *place_of(const struct walk *w, size_t position)
     return mark.text + (position - mark.at);
 }
 
-/*
- * jansson's lexer drops what its buffer cannot grow by, and goes on with a shortened token: a
- * name would lose its end and nobody would know. So failed allocations are noted.
- */
-static _Thread_local bool allocation_failed;
-
-static void *note_malloc(size_t n)
-{
-    void *p = malloc(n);
-    allocation_failed |= !p;
-    return p;
-}
-
-__attribute__((constructor)) static void note_allocations(void)
-{
-    json_set_alloc_funcs(note_malloc, free);
-}
-
 static bool load(struct walk *w)
 {
     bool same = !w->body->narrays; /* then the body is its own envelope */
@@ -551,11 +534,11 @@ static bool load(struct walk *w)
     if (tg_buf_failed(&w->envelope))
         return no_memory(w);
     json_error_t error;
-    allocation_failed = false;
-    w->body->root = same ? json_loadb(w->start, (size_t)(w->end - w->start),
-                                      JSON_REJECT_DUPLICATES, &error)
-                         : json_loadb(w->envelope.p, w->envelope.n, JSON_REJECT_DUPLICATES, &error);
-    if (allocation_failed)
+    bool ran_short;
+    w->body->root = tg_json_load_text(same ? w->start : w->envelope.p,
+                                      same ? (size_t)(w->end - w->start) : w->envelope.n,
+                                      JSON_REJECT_DUPLICATES, &error, &ran_short);
+    if (ran_short)
         return no_memory(w);
     if (w->body->root)
         return true;

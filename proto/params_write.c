@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "proto/fault.h"
+#include "proto/jsonload.h"
 
 size_t tg_choices_count(const char *const *choices)
 {
@@ -66,7 +67,7 @@ char *tg_param_range(const struct tg_param *param, char *out, size_t size)
 
 json_t *tg_param_default(const struct tg_param *param)
 {
-    return param->def ? json_loads(param->def, JSON_DECODE_ANY, NULL) : NULL;
+    return param->def ? tg_json_load(param->def) : NULL;
 }
 
 static void put_name(struct tg_buf *out, const char *text)

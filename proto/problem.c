@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/buf.h"
+#include "proto/jsonload.h"
 
 /*
  * A fault quotes the request and is cut to fit, perhaps in the middle of a character;
@@ -18,7 +19,7 @@ static json_t *text_value(const char *text)
     struct tg_buf mended;
     tg_buf_init(&mended, 4096);
     tg_buf_json_string(&mended, text, strlen(text));
-    value = tg_buf_failed(&mended) ? NULL : json_loads(mended.p, JSON_DECODE_ANY, NULL);
+    value = tg_buf_failed(&mended) ? NULL : tg_json_load(mended.p);
     tg_buf_release(&mended);
     return value;
 }
@@ -72,4 +73,15 @@ json_t *tg_problem(enum tg_err err, const struct tg_report *report, const char *
         return problem;
     json_decref(problem);
     return NULL;
+}
+
+const char *tg_problem_plain(enum tg_err err)
+{
+    static const char *const text[TG_ERR_COUNT] = {
+#define XX(code, status, slug, title)                                                    \
+    "{\"type\":\"/v1/problems/" slug "\",\"title\":\"" title "\",\"status\":" #status "}",
+        TG_ERR_MAP(XX)
+#undef XX
+    };
+    return text[err];
 }

@@ -15,5 +15,7 @@ enum { TG_PROBLEM_INSTANCE_MAX = 256 };
  * `report` may be NULL. New reference, NULL without memory.
  */
 json_t *tg_problem(enum tg_err err, const struct tg_report *report, const char *instance);
+/* The same with type, title and status only, as text: always there. */
+const char *tg_problem_plain(enum tg_err err);
 
 #endif

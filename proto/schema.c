@@ -89,7 +89,7 @@ static json_t *object_schema(json_t *properties, json_t *required)
 {
     json_t *schema = json_pack("{s:s, s:o, s:b}", "type", "object", "properties",
                                properties, "additionalProperties", 0);
-    if (required && json_array_size(required))
+    if (!required || json_array_size(required))
         tg_json_set(&schema, "required", required);
     else
         json_decref(required);
@@ -263,8 +263,9 @@ static json_t *outputs_schema(const struct tg_kind *kind, enum tg_output_where w
     if (where == TG_OUT_QUALITY)
         tg_json_set(&properties, "warnings",
                     tg_json_template("{'$ref': '#/components/schemas/Warnings'}"));
-    return object_schema(properties,
-                         where == TG_OUT_QUALITY ? json_pack("[s]", "warnings") : NULL);
+    return object_schema(properties, where == TG_OUT_QUALITY
+                                         ? json_pack("[s]", "warnings")
+                                         : json_array());
 }
 
 json_t *tg_schema_result(const struct tg_kind *kind)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/jsonload.h"
+
 json_t *tg_json_template(const char *text)
 {
     char *json = strdup(text);
@@ -13,7 +15,7 @@ json_t *tg_json_template(const char *text)
     for (char *p = json; *p; p++)
         if (*p == '\'')
             *p = '"';
-    json_t *value = json_loads(json, 0, NULL);
+    json_t *value = tg_json_load(json);
     free(json);
     return value;
 }

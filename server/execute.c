@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "linalg/linalg.h"
+#include "proto/jsonload.h"
 #include "proto/jsonwrite.h"
 #include "server/clock.h"
 #include "server/cost.h"
@@ -105,7 +106,7 @@ static json_t *describe_run(const struct execution *x)
     const struct tg_blas_info blas = tg_blas_describe();
     return json_pack("{s:o, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:s}, "
                      "s:{s:i, s:i, s:f, s:f, s:I, s:I}}",
-                     "job", json_loads(x->spec.canonical, 0, NULL), "hash", x->spec.hash,
+                     "job", tg_json_load(x->spec.canonical), "hash", x->spec.hash,
                      "inputs", describe_inputs(&x->job), "software", "tangentd",
                      PACKAGE_VERSION, "kind_version", x->job.kind->version, "blas",
                      blas.config, "blas_core", blas.core, "compiler", __VERSION__, "run",
@@ -154,7 +155,7 @@ static enum tg_err write_document(const struct execution *x, struct tg_outcome *
     json_decref(document);
     json_decref(provenance);
     free(digests);
-    if (!document || tg_buf_failed(&text)) {
+    if (!document || tg_json_ran_short() || tg_buf_failed(&text)) {
         tg_buf_release(&text);
         return TG_NOMEM;
     }
@@ -203,6 +204,7 @@ enum tg_err tg_execute(const struct tg_task *task, struct tg_outcome *outcome,
 {
     struct execution x = {.task = task, .report = report};
     *outcome = (struct tg_outcome){0};
+    tg_json_watch();
     TG_TRY(tg_request_from_canonical(task->row->canonical, &x.spec, report));
     enum tg_err err = run_spec(&x, outcome);
     tg_request_spec_release(&x.spec);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "proto/jsonload.h"
 #include "proto/jsonwrite.h"
 #include "proto/rfc3339.h"
 #include "server/accept.h"
@@ -20,8 +21,10 @@
 
 enum tg_err tg_answer_json(struct tg_response *response, int status, json_t *value)
 {
-    if (!value)
+    if (!value || tg_json_ran_short()) {
+        json_decref(value);
         return TG_NOMEM;
+    }
     response->status = status;
     response->type = "application/json";
     tg_json_write(value, &response->body);
@@ -250,7 +253,7 @@ enum tg_err tg_wait_for_job(const struct tg_request *request, const char *id,
 
 static enum tg_err no_result(const struct tg_job_row *row, struct tg_report *report)
 {
-    json_t *problem = *row->problem ? json_loads(row->problem, 0, NULL) : NULL;
+    json_t *problem = *row->problem ? tg_json_load(row->problem) : NULL;
     const char *detail = json_string_value(json_object_get(problem, "detail"));
     const char *title = json_string_value(json_object_get(problem, "title"));
     if (tg_state_is_terminal(row->state))
@@ -277,7 +280,7 @@ enum tg_err tg_load_result(const struct tg_request *request, const struct tg_job
     if (!row->has_result)
         return no_result(row, report);
     TG_TRY(tg_store_result(request->server->store, row->id, &text, report));
-    *document = json_loads(text, 0, NULL);
+    *document = tg_json_load(text);
     free(text);
     return *document ? TG_OK : TG_NOMEM;
 }

@@ -58,7 +58,8 @@ enum tg_err tg_handle_metrics(struct tg_request *, struct tg_response *, struct 
 
 /* Shared (handle.c) ------------------------------------------------------------------- */
 
-/* Answer with `value` as JSON and drop the reference; TG_NOMEM when it is NULL. */
+/* Answer with `value` as JSON and drop the reference; TG_NOMEM when it is NULL, or not whole
+ * because memory ran short since the request came. */
 TG_MUST_CHECK enum tg_err tg_answer_json(struct tg_response *response, int status,
                                          json_t *value);
 /* Answer 304 if the request has this entity tag already; sends the tag either way. */

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "proto/array.h"
+#include "proto/jsonload.h"
 #include "server/routes.h"
 
 /* The state of one upload request. */
@@ -26,11 +27,9 @@ struct receiving {
 
 static json_t *data_json(const struct tg_data_row *row)
 {
-    json_t *members =
-        json_loads(row->members && *row->members ? row->members : "[]", 0, NULL);
     return json_pack("{s:s, s:I, s:f, s:s, s:o, s:o}", "sha256", row->sha256, "bytes",
                      (json_int_t)row->bytes, "created", row->created, "format",
-                     row->format, "members", members ? members : json_array(), "href",
+                     row->format, "members", tg_json_load(row->members), "href",
                      json_sprintf("/v1/data/%s", row->sha256));
 }
 

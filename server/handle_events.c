@@ -17,6 +17,7 @@
 
 #include "proto/jsonwrite.h"
 #include "server/clock.h"
+#include "server/machine.h"
 #include "server/metrics.h"
 #include "server/routes.h"
 
@@ -272,6 +273,7 @@ static enum tg_err start_stream(struct tg_request *request, struct tg_response *
     response->stream = stream_read;
     response->stream_free = stream_free;
     response->stream_state = stream;
+    tg_machine_trim_stack();
     return TG_OK;
 }
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "proto/digest.h"
+#include "proto/jsonload.h"
 #include "server/clock.h"
 #include "server/janitor.h"
 #include "server/listen.h"
@@ -167,19 +168,21 @@ static struct MHD_Response *make_answer(struct tg_connection *c,
     return answer;
 }
 
-static void add_headers(struct tg_connection *c, const struct tg_response *response,
+/* False without memory. */
+static bool add_headers(struct tg_connection *c, const struct tg_response *response,
                         bool close_after, struct MHD_Response *answer)
 {
-    MHD_add_response_header(answer, "X-Request-Id", c->request.id);
-    MHD_add_response_header(answer, "Server", "tangentd/" PACKAGE_VERSION);
-    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
+    bool good = MHD_add_response_header(answer, "X-Request-Id", c->request.id) &&
+                MHD_add_response_header(answer, "Server", "tangentd/" PACKAGE_VERSION) &&
+                MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
     if (response->type)
-        MHD_add_response_header(answer, "Content-Type", response->type);
+        good = good && MHD_add_response_header(answer, "Content-Type", response->type);
     for (unsigned i = 0; i < response->nheaders; i++)
-        MHD_add_response_header(answer, response->header[i].name,
-                                response->header[i].value);
+        good = good && MHD_add_response_header(answer, response->header[i].name,
+                                               response->header[i].value);
     if (close_after)
-        MHD_add_response_header(answer, "Connection", "close");
+        good = good && MHD_add_response_header(answer, "Connection", "close");
+    return good;
 }
 
 /* Hand the answer over; what is left of `response` is released. */
@@ -190,14 +193,14 @@ static enum MHD_Result send_answer(struct tg_connection *c, struct tg_response *
     struct MHD_Response *answer = make_answer(c, response);
     c->status = response->status;
     c->linger = early && c->has_body;
-    if (answer) {
-        add_headers(c, response, c->linger || atomic_load(&c->http->server->draining),
-                    answer);
+    bool last = c->linger || atomic_load(&c->http->server->draining);
+    if (answer && add_headers(c, response, last, answer)) {
         MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT,
                                   (unsigned)IDLE_S);
         queued = MHD_queue_response(c->mhd, (unsigned)response->status, answer);
-        MHD_destroy_response(answer);
     }
+    if (answer)
+        MHD_destroy_response(answer);
     tg_response_release(response);
     free(c->report);
     c->report = NULL;
@@ -343,6 +346,7 @@ static enum MHD_Result on_headers(struct tg_connection *c)
         c->err = check_access(c);
     if (!c->err)
         c->err = prepare_body(c, length);
+    tg_json_watch();
     if (!c->err && c->route->begin) {
         c->err = c->route->begin(&c->request, &response, c->report);
         if (!c->err && response.status)
@@ -428,6 +432,7 @@ static enum MHD_Result on_body_end(struct tg_connection *c)
         c->request.nbody = c->body.n;
     }
     c->streaming = false;
+    tg_json_watch();
     enum tg_err err = c->route->handler(&c->request, &response, c->report);
     if (!err && tg_buf_failed(&response.body))
         err = TG_NOMEM;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "proto/jsonload.h"
 #include "proto/jsonwrite.h"
 #include "proto/problem.h"
 #include "server/jobs.h"
@@ -112,7 +113,7 @@ json_t *tg_jobs_document(struct tg_jobs *jobs, const struct tg_job_row *row)
     if (row->retry_of && *row->retry_of)
         json_object_set_new(document, "retry_of", json_string(row->retry_of));
     if (row->problem && *row->problem)
-        json_object_set_new(document, "problem", json_loads(row->problem, 0, NULL));
+        json_object_set_new(document, "problem", tg_json_load(row->problem));
     json_object_set_new(document, "links", links_value(row));
     return document;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/problem.h"
 #include "server/cost.h"
 #include "server/job_text.h"
 #include "server/log.h"
@@ -107,7 +108,8 @@ static double shorter(double a, double b)
 }
 
 /* Everything a second request with the same key has to say too. */
-static void write_fingerprint(const struct tg_request_spec *spec, char hex[TG_SHA256_HEX])
+static enum tg_err write_fingerprint(const struct tg_request_spec *spec,
+                                     char hex[TG_SHA256_HEX])
 {
     struct tg_buf text;
     tg_buf_init(&text, 1 << 16);
@@ -116,8 +118,11 @@ static void write_fingerprint(const struct tg_request_spec *spec, char hex[TG_SH
     tg_buf_puts(&text, "\n");
     tg_buf_double(&text, spec->deadline);
     tg_buf_printf(&text, "\n%s", spec->name);
-    tg_sha256_hex(text.p ? text.p : "", text.n, hex);
+    bool whole = !tg_buf_failed(&text);
+    if (whole)
+        tg_sha256_hex(text.p, text.n, hex);
     tg_buf_release(&text);
+    return whole ? TG_OK : TG_NOMEM;
 }
 
 /* The digests a job refers to, each once. */
@@ -174,11 +179,11 @@ static enum tg_err commit(struct tg_jobs *jobs, const struct order *order,
 {
     char fingerprint[TG_SHA256_HEX];
     size_t ninputs;
+    TG_TRY(write_fingerprint(order->spec, fingerprint));
     char(*inputs)[TG_SHA256_HEX] = list_inputs(order->spec, &ninputs);
     struct tg_job_row row = make_row(jobs, order);
     if (!inputs)
         return TG_NOMEM;
-    write_fingerprint(order->spec, fingerprint);
     const struct tg_submit submit = {
         .row = &row,
         .blob = order->spec->blob,
@@ -322,7 +327,8 @@ enum tg_err tg_jobs_cancel(struct tg_jobs *jobs, const char *id, enum tg_state *
     tg_report_init(&why);
     tg_fault_add(&why, TG_CANCELLED, NULL, "The job was cancelled before it ran.");
     char *problem = tg_job_problem(id, TG_CANCELLED, &why);
-    enum tg_err err = tg_store_cancel(jobs->store, id, problem ? problem : "{}", now);
+    enum tg_err err = tg_store_cancel(
+        jobs->store, id, problem ? problem : tg_problem_plain(TG_CANCELLED), now);
     free(problem);
     if (err == TG_NOT_FOUND || err == TG_GONE) {
         struct tg_job_row row;

@@ -4,10 +4,12 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -115,4 +117,31 @@ unsigned tg_machine_cores(void)
         cores = (unsigned)CPU_COUNT(&set);
     visit_limits(&file, least_cores, &cores);
     return cores ? cores : 1;
+}
+
+/* Sanitizers keep marks of their own between what lies on a stack. */
+__attribute__((no_sanitize("address", "thread"))) static bool is_zero(const uint64_t *p,
+                                                                      size_t bytes)
+{
+    for (size_t i = 0; i < bytes / sizeof(*p); i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+void tg_machine_trim_stack(void)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    pthread_attr_t attr;
+    void *stack;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attr))
+        return;
+    if (!pthread_attr_getstack(&attr, &stack, &size)) {
+        uintptr_t at = ((uintptr_t)__builtin_frame_address(0) + page) & ~(page - 1);
+        for (; at + page <= (uintptr_t)stack + size; at += page)
+            if (is_zero((const uint64_t *)at, page))
+                madvise((void *)at, page, MADV_DONTNEED);
+    }
+    pthread_attr_destroy(&attr);
 }

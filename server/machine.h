@@ -10,4 +10,11 @@ unsigned tg_machine_cores(void);
 /* Bytes of memory: the least of what there is, the cgroup's limit and RLIMIT_AS. */
 uint64_t tg_machine_memory(void);
 
+/*
+ * Give back the pages above the caller's frame in this thread's stack that are all zeroes; they
+ * read as zeroes again. Thread-local memory of libraries lies there (OpenBLAS has 60 KiB) and is
+ * written in every thread, used or not. For threads that sleep for long.
+ */
+void tg_machine_trim_stack(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/jsonload.h"
 #include "proto/schema.h"
 #include "server/routes.h"
 
@@ -24,7 +25,7 @@ static json_t *make_components(void)
 {
     json_t *components = tg_schema_components();
     json_t *schemas = json_object_get(components, "schemas");
-    json_t *ours = json_loads(server_schemas, 0, NULL);
+    json_t *ours = tg_json_load(server_schemas);
     if (!schemas || !ours || json_object_update_missing(schemas, ours) ||
         json_object_set_new(
             components, "securitySchemes",

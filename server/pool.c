@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/problem.h"
 #include "server/clock.h"
 #include "server/job_text.h"
 #include "server/log.h"
@@ -66,7 +67,8 @@ static void refuse(struct tg_pool *pool, const struct tg_job_row *row, enum tg_e
                      (double)pool->options.memory_bytes / 0x1p20);
     char *problem = tg_job_problem(row->id, why, &report);
     enum tg_err err =
-        tg_store_end(pool->options.store, row->id, 0, TG_FAILED, problem ? problem : "{}");
+        tg_store_end(pool->options.store, row->id, 0, TG_FAILED,
+                     problem ? problem : tg_problem_plain(why));
     free(problem);
     if (err) {
         tg_log(TG_LOG_WARN, "job %s can not be queued: %s", row->id, tg_err_title(why));
@@ -143,7 +145,7 @@ static void expire(struct tg_pool *pool, struct tg_sched_item *item)
                  "priority.");
     char *problem = tg_job_problem(item->id, TG_DEADLINE, &report);
     enum tg_err err = tg_store_end(pool->options.store, item->id, 0, TG_EXPIRED,
-                                   problem ? problem : "{}");
+                                   problem ? problem : tg_problem_plain(TG_DEADLINE));
     free(problem);
     item->deadline = tg_clock_wall() + 1;
     if (err == TG_STORE || err == TG_NOMEM) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "proto/jsonload.h"
 #include "proto/jsonwrite.h"
 #include "proto/problem.h"
 
@@ -60,15 +61,16 @@ void tg_response_problem(struct tg_response *response, enum tg_err err,
     tg_response_release(response);
     response->status = tg_err_status(err);
     response->type = "application/problem+json";
+    tg_json_watch();
     json_t *problem = tg_problem(err, report, instance);
-    if (problem)
+    bool whole = problem && !tg_json_ran_short();
+    if (whole)
         tg_json_write(problem, body);
     json_decref(problem);
     tg_buf_puts(body, "\n");
-    if (!problem || tg_buf_failed(body)) {
+    if (!whole || tg_buf_failed(body)) {
         tg_buf_release(body);
-        tg_buf_printf(body, "{\"type\":\"/v1/problems/%s\",\"status\":%d}\n",
-                      tg_err_slug(err), response->status);
+        tg_buf_printf(body, "%s\n", tg_problem_plain(err));
     }
     if (err == TG_UNAUTHORIZED)
         tg_response_header(response, "WWW-Authenticate", "Bearer realm=\"tangentd\"");

@@ -80,6 +80,8 @@ enum tg_err tg_db_fail(struct tg_db *db, int rc)
     if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE)
         return TG_OK;
     db->rc = rc;
+    if (rc == SQLITE_IOERR_NOMEM)
+        return TG_NOMEM;
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
         return TG_NOMEM;

@@ -158,7 +158,12 @@ static enum tg_err result_of(struct tg_db *db, const char *id, char **document,
     bool found = stmt && tg_db_row(db, stmt);
     if (found)
         *document = tg_db_strdup(stmt, 0);
-    TG_TRY(tg_db_done(db, stmt));
+    enum tg_err failed = tg_db_done(db, stmt);
+    if (failed) {
+        free(*document);
+        *document = NULL;
+        return failed;
+    }
     if (found)
         return *document ? TG_OK : TG_NOMEM;
     struct tg_job_row row;

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "proto/problem.h"
 #include "server/clock.h"
 #include "server/execute.h"
 #include "server/job_text.h"
@@ -22,7 +23,7 @@
 #include "server/pool_private.h"
 
 enum { NICENESS = 5 };
-static const double first_pause_s = 0.05, longest_pause_s = 2;
+static const double first_pause_s = 0.01, longest_pause_s = 2;
 
 /* Commits ---------------------------------------------------------------------------- */
 
@@ -89,8 +90,10 @@ static void end_with_problem(struct tg_worker *worker, int attempt, enum tg_stat
                              enum tg_err why, const struct tg_report *report)
 {
     char *problem = tg_job_problem(worker->item.id, why, report);
-    struct commit commit = {
-        .step = END, .state = state, .problem = problem ? problem : "{}", .attempt = attempt};
+    struct commit commit = {.step = END,
+                            .state = state,
+                            .problem = problem ? problem : tg_problem_plain(why),
+                            .attempt = attempt};
     enum tg_err err = insist(worker, &commit);
     free(problem);
     if (err)

@@ -64,7 +64,7 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *l
     for (int64_t i = 0; i < l; i++) {
         double *u = take(arena, n, layers[i].mat.shape[1], sizeof(double));
         double *row_norm2 = take(arena, n, 1, sizeof(double));
-        if (svcca->basis && u && row_norm2) {
+        if (svcca->name && svcca->basis && svcca->singular_values && u && row_norm2) {
             svcca->name[i] = layers[i].name;
             svcca->basis[i] = (struct tg_basis){.name = layers[i].name,
                                                 .n = n,
