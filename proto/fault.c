@@ -44,7 +44,8 @@ static char *array_text(const struct tg_json_array *array, char out[TG_GOT_SIZE]
     return out;
 }
 
-/* A string in quotes, cut before the byte that would not fit; never within a character.
+/*
+ * A string in quotes, cut before the byte that would not fit; never within a character.
  */
 static void string_text(const char *text, char out[TG_GOT_SIZE])
 {

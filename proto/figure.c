@@ -160,7 +160,8 @@ static int side(size_t cells)
     return (int)fmin(fmax((double)cells * CELL, SIDE_MIN), SIDE_MAX);
 }
 
-/* The number in each cell: black on the bright end of the colours, white on the dark one.
+/*
+ * The number in each cell: black on the bright end of the colours, white on the dark one.
  */
 static void add_cell_text(struct figure *figure, const double *z, size_t n)
 {

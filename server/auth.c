@@ -210,7 +210,8 @@ enum tg_err tg_auth_check(struct tg_auth *auth, const char *authorization,
     tg_sha256_hex(token, strlen(token), hash);
     enum tg_scope granted = TG_SCOPE_NONE;
     pthread_rwlock_rdlock(&auth->lock);
-    /* Every entry is compared, so the time taken tells nothing about which one matched.
+    /*
+     * Every entry is compared, so the time taken tells nothing about which one matched.
      */
     for (size_t i = 0; i < auth->n; i++) {
         const struct entry *entry = &auth->entry[i];

@@ -186,8 +186,9 @@ static enum tg_err map_file(struct tg_store *store, const char *sha256,
     char path[TG_DATA_PATH_SIZE];
     struct stat st;
     tg_data_path(sha256, path);
-    int fd = TG_POINT("data.open") ? (errno = EIO, -1)
-                                   : openat(store->dir_fd, path, O_RDONLY | O_CLOEXEC);
+    int fd = (errno = TG_POINT("data.open"))
+                 ? -1
+                 : openat(store->dir_fd, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? TG_UNKNOWN_DATA : TG_STORE;
     if (fstat(fd, &st) < 0 || (size_t)st.st_size != blob->n) {

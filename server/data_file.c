@@ -91,7 +91,7 @@ int tg_data_write(int fd, const void *p, size_t n)
 {
     const char *next = p;
     while (n) {
-        ssize_t done = TG_POINT("data.write") ? (errno = ENOSPC, -1) : write(fd, next, n);
+        ssize_t done = (errno = TG_POINT("data.write")) ? -1 : write(fd, next, n);
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
@@ -104,9 +104,8 @@ int tg_data_write(int fd, const void *p, size_t n)
 
 int tg_data_sync(int fd)
 {
-    if (TG_POINT("data.fsync"))
-        return EIO;
-    return fsync(fd) < 0 ? errno : 0;
+    int error = TG_POINT("data.fsync");
+    return error ? error : fsync(fd) < 0 ? errno : 0;
 }
 
 static int sync_dir(struct tg_store *store, const char *path)
@@ -114,7 +113,9 @@ static int sync_dir(struct tg_store *store, const char *path)
     int fd = openat(store->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno;
-    int error = TG_POINT("data.dirsync") ? EIO : fsync(fd) < 0 ? errno : 0;
+    int error = TG_POINT("data.dirsync");
+    if (!error && fsync(fd) < 0)
+        error = errno;
     close(fd);
     return error;
 }
@@ -123,8 +124,9 @@ static int sync_dir(struct tg_store *store, const char *path)
 static int make_shard(struct tg_store *store, const char *sha256, char path[8])
 {
     snprintf(path, 8, "data/%.2s", sha256);
-    if (TG_POINT("data.mkdir"))
-        return ENOSPC;
+    int error = TG_POINT("data.mkdir");
+    if (error)
+        return error;
     if (mkdirat(store->dir_fd, path, 0700) == 0)
         return sync_dir(store, "data");
     return errno == EEXIST ? 0 : errno;
@@ -135,10 +137,10 @@ int tg_data_publish(struct tg_store *store, const char *part, const char *sha256
     char shard[8], path[TG_DATA_PATH_SIZE];
     tg_data_path(sha256, path);
     int error = make_shard(store, sha256, shard);
+    if (!error)
+        error = TG_POINT("data.rename");
     if (error)
         return error;
-    if (TG_POINT("data.rename"))
-        return EIO;
     if (renameat(store->dir_fd, part, store->dir_fd, path) < 0)
         return errno;
     return sync_dir(store, shard);
@@ -184,10 +186,13 @@ static int write_file(struct tg_store *store, const char *sha256, const void *he
     if (!tg_random_bytes(&random, sizeof random))
         return EIO;
     snprintf(part, sizeof part, "part/in-%016llx", (unsigned long long)random);
+    int error = TG_POINT("data.create");
+    if (error)
+        return error;
     int fd = openat(store->dir_fd, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
-    int error = tg_data_write(fd, head, nhead);
+    error = tg_data_write(fd, head, nhead);
     if (!error)
         error = tg_data_write(fd, body, nbody);
     if (!error)
@@ -241,7 +246,9 @@ static enum tg_err recognise_file(struct tg_store *store, struct tg_stored *stor
     int fd = openat(store->dir_fd, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return tg_store_file_failed(store, errno, report);
-    void *map = mmap(NULL, stored->bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *map = (errno = TG_POINT("data.map"))
+                    ? MAP_FAILED
+                    : mmap(NULL, stored->bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (map == MAP_FAILED)
         return tg_store_file_failed(store, errno, report);

@@ -23,7 +23,8 @@
 
 enum { EVENTS_AT_ONCE = 256, RUNNING_MAX = 16 };
 static const double beat_s = 15, progress_s = 0.25;
-/* Longest sleep, for a client that left is noticed then; rest after a wake, per stream.
+/*
+ * Longest sleep, for a client that left is noticed then; rest after a wake, per stream.
  */
 static const double sleep_s = 5, rest_s = 0.0002;
 
@@ -45,8 +46,7 @@ struct stream {
     size_t given; /* of out */
 };
 
-/* Which jobs run -----------------------------------------------------------------------
- */
+/* Which jobs run ------------------------------------------------------------------- */
 
 static void add_running(struct stream *stream, const char *id)
 {
@@ -88,8 +88,7 @@ static enum tg_err list_running(struct stream *stream)
     return TG_OK;
 }
 
-/* Frames -------------------------------------------------------------------------------
- */
+/* Frames --------------------------------------------------------------------------- */
 
 static void write_event(struct stream *stream, const struct tg_event *event)
 {
@@ -150,8 +149,7 @@ static void write_progress(struct stream *stream)
     }
 }
 
-/* The stream ---------------------------------------------------------------------------
- */
+/* The stream ----------------------------------------------------------------------- */
 
 /* Fill `out` with what there is to say now; empty when there is nothing. */
 static enum tg_err look(struct stream *stream, uint64_t version)

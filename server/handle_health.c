@@ -129,8 +129,7 @@ enum tg_err tg_handle_status(struct tg_request *request, struct tg_response *res
     tg_pool_stats(server->pool, &pool);
     json_t *status = json_pack(
         "{s:s, s:s, s:f, s:b, s:{s:i, s:i, s:i}, s:{s:I, s:I, s:I}, s:{s:I, s:I, s:f, "
-        "s:b}, "
-        "s:o, s:o, s:{s:s, s:s}}",
+        "s:b}, s:o, s:o, s:{s:s, s:s}}",
         "name", "tangentd", "version", PACKAGE_VERSION, "uptime_s",
         tg_clock_wall() - server->started, "draining", atomic_load(&server->draining),
         "workers", "total", (int)pool.workers, "busy", (int)pool.busy, "helping",

@@ -77,8 +77,7 @@ enum tg_err tg_handle_openapi(struct tg_request *request, struct tg_response *re
     return tg_answer_json(response, 200, tg_openapi());
 }
 
-/* The page -----------------------------------------------------------------------------
- */
+/* The page ------------------------------------------------------------------------- */
 
 static const struct {
     const char *file, *type;

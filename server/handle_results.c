@@ -104,8 +104,7 @@ static void join_names(json_t *object, char *text, size_t size)
     }
 }
 
-/* The whole result ---------------------------------------------------------------------
- */
+/* The whole result ----------------------------------------------------------------- */
 
 static enum tg_err answer_npz(const struct tg_request *request,
                               struct tg_response *response, json_t *arrays,
@@ -244,10 +243,10 @@ enum tg_err tg_handle_result(struct tg_request *request, struct tg_response *res
     return err;
 }
 
-/* One array ----------------------------------------------------------------------------
- */
+/* One array ------------------------------------------------------------------------ */
 
-/* The numbers from `*i` on, nested as the axes from `axis` on; non-finite ones as null.
+/*
+ * The numbers from `*i` on, nested as the axes from `axis` on; non-finite ones as null.
  */
 static void write_nested(const struct tg_mat *mat, int axis, int64_t *i,
                          struct tg_buf *out)
@@ -384,8 +383,7 @@ enum tg_err tg_handle_result_array(struct tg_request *request,
     return err;
 }
 
-/* One figure ---------------------------------------------------------------------------
- */
+/* One figure ----------------------------------------------------------------------- */
 
 enum tg_err tg_handle_result_figure(struct tg_request *request,
                                     struct tg_response *response,

@@ -218,50 +218,55 @@ static enum tg_err commit_new(struct tg_jobs *jobs, const struct order *order,
     return commit(jobs, order, id, existing, report);
 }
 
-/* A job under way that computes the same for the same token. */
-static bool find_shared(struct tg_jobs *jobs, const struct order *order, char id[TG_ID_SIZE])
+/* A job under way that computes the same for the same token; else TG_NOT_FOUND. */
+static enum tg_err find_shared(struct tg_jobs *jobs, const struct order *order,
+                               char id[TG_ID_SIZE])
 {
     struct tg_job_row row;
-    if (tg_store_find_active(jobs->store, order->spec->hash, id) ||
-        tg_store_get(jobs->store, id, &row, NULL))
-        return false;
+    TG_TRY(tg_store_find_active(jobs->store, order->spec->hash, id));
+    TG_TRY(tg_store_get(jobs->store, id, &row, NULL));
     bool same = !strcmp(row.token, order->token) && !tg_state_is_terminal(row.state) &&
                 row.state != TG_CANCELLING;
     tg_job_row_release(&row);
-    return same;
+    return same ? TG_OK : TG_NOT_FOUND;
 }
 
-static enum tg_err place(struct tg_jobs *jobs, struct order *order, bool no_cache,
+/* A new job with the result of a finished one; TG_NOT_FOUND when there is none, or retention
+ * took it in between. */
+static enum tg_err commit_known(struct tg_jobs *jobs, const struct order *order,
+                                char id[TG_ID_SIZE], bool *existing,
+                                struct tg_report *report)
+{
+    char finished[TG_ID_SIZE];
+    struct order known = *order;
+    TG_TRY(tg_store_find_result(jobs->store, order->spec->hash, finished));
+    known.result_of = finished;
+    enum tg_err err = commit(jobs, &known, id, existing, report);
+    return err == TG_CONFLICT ? TG_NOT_FOUND : err;
+}
+
+static enum tg_err place(struct tg_jobs *jobs, const struct order *order, bool no_cache,
                          char id[TG_ID_SIZE], enum tg_cache *cache,
                          struct tg_report *report)
 {
-    char finished[TG_ID_SIZE];
     bool existing = false;
-    *cache = TG_CACHE_MISS;
-    if (!no_cache && !tg_store_find_result(jobs->store, order->spec->hash, finished)) {
-        struct tg_report lost;
-        tg_report_init(&lost);
-        order->result_of = finished;
-        *cache = TG_CACHE_HIT;
-        enum tg_err err = commit(jobs, order, id, &existing, report);
-        if (err != TG_CONFLICT && err != TG_NOT_FOUND) {
-            if (existing)
-                *cache = TG_CACHE_REPLAY;
-            else if (!err)
-                TG_COUNT(jobs_cached);
-            return err;
-        }
-        *cache = TG_CACHE_MISS; /* retention took it in between */
-        order->result_of = NULL;
-    }
-    if (!no_cache && !order->idempotency_key && find_shared(jobs, order, id)) {
+    enum tg_err err = TG_NOT_FOUND;
+    *cache = TG_CACHE_HIT;
+    if (!no_cache)
+        err = commit_known(jobs, order, id, &existing, report);
+    if (!err && !existing)
+        TG_COUNT(jobs_cached);
+    if (err == TG_NOT_FOUND && !no_cache && !order->idempotency_key) {
         *cache = TG_CACHE_SHARED;
-        return TG_OK;
+        err = find_shared(jobs, order, id);
     }
-    TG_TRY(commit_new(jobs, order, id, &existing, report));
+    if (err == TG_NOT_FOUND || err == TG_GONE) {
+        *cache = TG_CACHE_MISS;
+        err = commit_new(jobs, order, id, &existing, report);
+    }
     if (existing)
         *cache = TG_CACHE_REPLAY;
-    return TG_OK;
+    return err;
 }
 
 /* The interface ---------------------------------------------------------------------- */
@@ -275,7 +280,7 @@ enum tg_err tg_jobs_submit(struct tg_jobs *jobs, const struct tg_jobs_submit *su
     TG_TRY(decode(jobs, submit->body, submit->n, &spec, report));
     enum tg_err err = admit(jobs, &spec, &cost, report);
     if (!err) {
-        struct order order = {
+        const struct order order = {
             .spec = &spec,
             .cost = &cost,
             .token = submit->token,

@@ -73,7 +73,8 @@ static json_t *parameters(const struct tg_route *route)
     return list;
 }
 
-/* JSON by its schema, other media types by theirs, which is any but for a "+json" type.
+/*
+ * JSON by its schema, other media types by theirs, which is any but for a "+json" type.
  */
 static json_t *content(const char *schema, size_t n, const char *media)
 {

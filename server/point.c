@@ -4,8 +4,10 @@
 
 #ifdef TG_TESTING
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 #include <unistd.h>
 
 enum { MAX_POINTS = 32 };
-enum action { ERROR, KILL, SLEEP };
+enum action { ERROR, FULL, KILL, SLEEP };
 
 static struct {
     char name[40];
@@ -64,6 +66,8 @@ static void add_locked(const char *entry)
         points[npoints].sleep_ms = (long)number(action + 6, entry);
     } else if (!strcmp(action, "kill")) {
         points[npoints].action = KILL;
+    } else if (!strcmp(action, "full")) {
+        points[npoints].action = FULL;
     } else if (strcmp(action, "error") != 0) {
         refuse(entry);
     }
@@ -94,9 +98,20 @@ void tg_point_set(const char *spec)
     pthread_mutex_unlock(&mu);
 }
 
-bool tg_point(const char *name)
+unsigned long tg_point_seen(const char *name)
 {
-    bool fail = false;
+    unsigned long seen = 0;
+    pthread_mutex_lock(&mu);
+    for (size_t i = 0; i < npoints; i++)
+        if (!strcmp(points[i].name, name))
+            seen = points[i].seen;
+    pthread_mutex_unlock(&mu);
+    return seen;
+}
+
+int tg_point(const char *name)
+{
+    int error = 0;
     long sleep_ms = 0;
     pthread_mutex_lock(&mu);
     if (!loaded)
@@ -109,7 +124,10 @@ bool tg_point(const char *name)
             continue;
         switch (points[i].action) {
         case ERROR:
-            fail = true;
+            error = EIO;
+            break;
+        case FULL:
+            error = ENOSPC;
             break;
         case KILL:
             kill(getpid(), SIGKILL);
@@ -124,7 +142,7 @@ bool tg_point(const char *name)
         struct timespec wait = {sleep_ms / 1000, sleep_ms % 1000 * 1000000};
         nanosleep(&wait, NULL);
     }
-    return fail;
+    return error;
 }
 
 #endif

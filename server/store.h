@@ -18,7 +18,7 @@
  *
  * When a write fails (disk full, I/O error) the operation fails with TG_STORE and
  * nothing of it is kept; the store turns unwritable, tells so through
- * tg_store_is_writable(), and probes once a second until it can write again. Until then
+ * tg_store_is_writable(), and probes, once a second, until it can write again. Until then
  * every operation is refused at once with TG_STORE, the ends of running jobs too: whoever
  * ends an attempt must keep its result and try again. Reading goes on.
  *
@@ -79,6 +79,7 @@ void tg_event_release(struct tg_event *event);
 struct tg_store_options {
     const char *dir;
     size_t data_max_bytes;       /* most bytes of one stored file */
+    double probe_s;              /* between probes of a store that cannot be written; 0: 1 */
     void (*on_commit)(void *arg, uint64_t last_seq); /* after each commit; writer thread */
     void *arg;
 };

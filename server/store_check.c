@@ -38,11 +38,9 @@ static const struct {
     {"SELECT id FROM job WHERE state IN (1, 2) AND attempt NOT BETWEEN 1 AND 3",
      "impossible attempt of job"},
     {"SELECT id FROM job WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.seq = job.seq "
-     "AND "
-     "event.job = job.id AND event.type = CASE job.state WHEN 0 THEN 'queued' WHEN 1 "
-     "THEN "
-     "'running' WHEN 2 THEN 'cancelling' WHEN 3 THEN 'succeeded' WHEN 4 THEN 'failed' "
-     "WHEN 5 THEN 'cancelled' WHEN 6 THEN 'expired' END)",
+     "AND event.job = job.id AND event.type = CASE job.state WHEN 0 THEN 'queued' WHEN 1 "
+     "THEN 'running' WHEN 2 THEN 'cancelling' WHEN 3 THEN 'succeeded' WHEN 4 THEN "
+     "'failed' WHEN 5 THEN 'cancelled' WHEN 6 THEN 'expired' END)",
      "the last event does not tell the state of job"},
     {"SELECT job FROM event GROUP BY job HAVING MAX(seq) <> "
      "IFNULL((SELECT seq FROM job WHERE id = event.job), MAX(event.seq))",

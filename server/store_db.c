@@ -8,6 +8,7 @@
  */
 #include "server/store_private.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,11 @@ enum tg_err tg_db_fail(struct tg_db *db, int rc)
     default:
         return TG_STORE;
     }
+}
+
+int tg_db_rc(int error)
+{
+    return !error ? SQLITE_OK : error == ENOSPC ? SQLITE_FULL : SQLITE_IOERR;
 }
 
 static enum tg_err execute(struct tg_db *db, const char *sql)
@@ -216,8 +222,8 @@ static int bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
 static sqlite3_stmt *query(struct tg_db *db, enum tg_sql sql, const char *types,
                            va_list ap)
 {
-    int rc = SQLITE_OK;
-    if (!db->stmt[sql])
+    int rc = tg_db_rc(TG_POINT("store.query"));
+    if (rc == SQLITE_OK && !db->stmt[sql])
         rc = sqlite3_prepare_v3(db->sqlite, sql_text[sql], -1, SQLITE_PREPARE_PERSISTENT,
                                 &db->stmt[sql], NULL);
     if (rc == SQLITE_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/buf.h"
+#include "server/point.h"
 
 /* The query for the members of the filter that are set; the names are those of bind(). */
 static char *list_sql(const struct tg_job_filter *filter)
@@ -94,7 +95,9 @@ static enum tg_err list(struct tg_db *db, const struct tg_job_filter *filter,
     if (!sql)
         return TG_NOMEM;
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db->sqlite, sql, -1, &stmt, NULL);
+    int rc = tg_db_rc(TG_POINT("store.query"));
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db->sqlite, sql, -1, &stmt, NULL);
     free(sql);
     if (rc == SQLITE_OK)
         rc = bind_filter(stmt, filter);

@@ -149,6 +149,7 @@ enum tg_err tg_store_open(const struct tg_store_options *options,
         return TG_NOMEM;
     store->dir_fd = store->lock_fd = -1;
     store->data_max_bytes = options->data_max_bytes;
+    store->probe_s = options->probe_s > 0 ? options->probe_s : 1;
     store->on_commit = options->on_commit;
     store->arg = options->arg;
     store->tail = &store->head;

@@ -152,6 +152,8 @@ TG_MUST_CHECK enum tg_err tg_db_run(struct tg_db *db, enum tg_sql sql, const cha
 /* The first column of the first row as integer, 0 without a row. */
 TG_MUST_CHECK enum tg_err tg_db_int(struct tg_db *db, enum tg_sql sql, int64_t *value,
                                     const char *types, ...);
+/* The code with which SQLite would tell this errno of a fault point; SQLITE_OK for 0. */
+int tg_db_rc(int error);
 /* Notes a failure of a call made directly and maps it. */
 enum tg_err tg_db_fail(struct tg_db *db, int rc);
 /* Column text as a new string, "" for NULL; NULL without memory. */
@@ -194,6 +196,7 @@ struct tg_store {
     struct tg_op *head, **tail;
     bool stopping;
     char trouble[160];       /* why the store is not writable */
+    double probe_s;
     struct timespec probe_at;
     atomic_bool writable;
 

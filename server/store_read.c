@@ -19,7 +19,7 @@ static struct tg_db *open_reader(struct tg_store *store)
     struct tg_db *db = malloc(sizeof *db);
     if (!db)
         return NULL;
-    if (!TG_POINT("store.read") && !tg_db_open(db, store->db_path, true))
+    if (!TG_POINT("store.open_reader") && !tg_db_open(db, store->db_path, true))
         return db;
     tg_db_close(db);
     free(db);
@@ -28,6 +28,8 @@ static struct tg_db *open_reader(struct tg_store *store)
 
 struct tg_db *tg_store_reader(struct tg_store *store)
 {
+    if (TG_POINT("store.read"))
+        return NULL;
     pthread_mutex_lock(&store->readers_mu);
     while (!store->readers && store->nreaders == MAX_READERS)
         pthread_cond_wait(&store->reader_free, &store->readers_mu);

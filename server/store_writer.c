@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/clock.h"
 #include "server/log.h"
 #include "server/point.h"
 
@@ -83,8 +84,7 @@ static void turn_unwritable(struct tg_store *store, const char *why)
     pthread_mutex_lock(&store->mu);
     bool news = atomic_exchange(&store->writable, false);
     snprintf(store->trouble, sizeof store->trouble, "%s", why);
-    clock_gettime(CLOCK_MONOTONIC, &store->probe_at);
-    store->probe_at.tv_sec++;
+    store->probe_at = tg_clock_timespec(tg_clock_monotonic() + store->probe_s);
     pthread_cond_signal(&store->work);
     pthread_mutex_unlock(&store->mu);
     atomic_fetch_add(&store->write_errors, 1);
@@ -128,15 +128,13 @@ enum tg_err tg_store_file_failed(struct tg_store *store, int error,
 
 static enum tg_err begin(struct tg_store *store)
 {
-    if (TG_POINT("store.begin"))
-        return tg_db_fail(&store->db, SQLITE_IOERR);
+    TG_TRY(tg_db_fail(&store->db, tg_db_rc(TG_POINT("store.begin"))));
     return tg_db_run(&store->db, TG_SQL_BEGIN, "");
 }
 
 static enum tg_err commit(struct tg_store *store)
 {
-    if (TG_POINT("store.commit"))
-        return tg_db_fail(&store->db, SQLITE_FULL);
+    TG_TRY(tg_db_fail(&store->db, tg_db_rc(TG_POINT("store.commit"))));
     struct timespec t0, t1;
     clock_gettime(CLOCK_MONOTONIC, &t0);
     TG_TRY(tg_db_run(&store->db, TG_SQL_COMMIT, ""));
@@ -158,8 +156,9 @@ static enum tg_err run_one(struct tg_store *store, struct tg_op *op)
 {
     struct tg_pending before = store->pending;
     TG_TRY(tg_db_run(&store->db, TG_SQL_SAVEPOINT, ""));
-    op->err = TG_POINT("store.operation") ? tg_db_fail(&store->db, SQLITE_IOERR)
-                                          : op->run(store, op->args);
+    op->err = tg_db_fail(&store->db, tg_db_rc(TG_POINT("store.operation")));
+    if (!op->err)
+        op->err = op->run(store, op->args);
     if (op->err) {
         store->pending = before;
         if (op->err == TG_STORE || sqlite3_get_autocommit(store->db.sqlite))
@@ -279,8 +278,7 @@ static void probe_locked(struct tg_store *store)
         atomic_store(&store->writable, true);
         tg_log(TG_LOG_INFO, "the store takes new work again");
     } else {
-        clock_gettime(CLOCK_MONOTONIC, &store->probe_at);
-        store->probe_at.tv_sec++;
+        store->probe_at = tg_clock_timespec(tg_clock_monotonic() + store->probe_s);
     }
 }
 

@@ -68,7 +68,9 @@ static void release(struct tg_upload *upload)
 static enum tg_err rehash(struct tg_upload *upload, struct tg_report *report)
 {
     for (uint64_t at = 0; at < upload->bytes;) {
-        ssize_t n = pread(upload->fd, upload->buffer, BUFFER, (off_t)at);
+        ssize_t n = (errno = TG_POINT("upload.read"))
+                        ? -1
+                        : pread(upload->fd, upload->buffer, BUFFER, (off_t)at);
         if (n <= 0)
             return tg_store_file_failed(upload->store, n < 0 ? errno : EIO, report);
         tg_sha256_add(upload->sha, upload->buffer, (size_t)n);
@@ -91,8 +93,8 @@ static enum tg_err open_part(struct tg_upload *upload, uint64_t offset,
         snprintf(upload->part, sizeof upload->part, "part/up-%016llx",
                  (unsigned long long)random);
     }
-    upload->fd = TG_POINT("upload.open") ? (errno = ENOSPC, -1)
-                                         : openat(dir_fd, upload->part, how, 0600);
+    upload->fd =
+        (errno = TG_POINT("upload.open")) ? -1 : openat(dir_fd, upload->part, how, 0600);
     if (upload->fd < 0)
         return tg_store_file_failed(upload->store, errno, report);
     upload->bytes = upload->written = upload->window = offset;
@@ -142,7 +144,8 @@ enum tg_err tg_upload_begin(struct tg_store *store, const char *sha256, uint64_t
 
 /* Writing ---------------------------------------------------------------------------- */
 
-/* Starts writing the window that is full, waits for the one before and drops its pages.
+/*
+ * Starts writing the window that is full, waits for the one before and drops its pages.
  */
 static void push_window(struct tg_upload *upload)
 {
@@ -162,7 +165,9 @@ static void push_window(struct tg_upload *upload)
 static enum tg_err put(struct tg_upload *upload, const void *p, size_t n,
                        struct tg_report *report)
 {
-    int error = TG_POINT("upload.write") ? ENOSPC : tg_data_write(upload->fd, p, n);
+    int error = TG_POINT("upload.write");
+    if (!error)
+        error = tg_data_write(upload->fd, p, n);
     if (error) {
         upload->discard = true;
         if (ftruncate(upload->fd, 0) < 0)
@@ -236,7 +241,9 @@ static enum tg_err settle(struct tg_upload *upload, struct tg_stored *stored,
 {
     if (!upload->bytes)
         return tg_fault_add(report, TG_BAD_ARRAY, NULL, "The body is empty.");
-    void *map = mmap(NULL, upload->bytes, PROT_READ, MAP_PRIVATE, upload->fd, 0);
+    void *map = (errno = TG_POINT("upload.map"))
+                    ? MAP_FAILED
+                    : mmap(NULL, upload->bytes, PROT_READ, MAP_PRIVATE, upload->fd, 0);
     if (map == MAP_FAILED)
         return tg_store_file_failed(upload->store, errno, report);
     enum tg_err err = tg_data_recognise(map, upload->bytes, stored, report);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Request targets (RFC 3986), read strictly: what is refused here needs no thought later.
+/*
+ * Request targets (RFC 3986), read strictly: what is refused here needs no thought later.
  */
 #include "server/uri.h"
 

@@ -17,7 +17,8 @@ enum {
     LANES = 8 /* partial sums in the inner loop over a step */
 };
 
-/* A block is one BLAS call, so it may not take long; and groups share this much memory.
+/*
+ * A block is one BLAS call, so it may not take long; and groups share this much memory.
  */
 static const double block_flops = 8e9, group_bytes = 256 << 20;
 

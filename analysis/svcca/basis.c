@@ -167,7 +167,8 @@ static void describe(const struct tg_basis_options *options, int64_t m,
         basis->kept = basis->k[0] > basis->k[1] ? basis->k[0] : basis->k[1];
 }
 
-/* X^T X = V S^2 V^T and U = X V S^-1; leaves route at NONE when X is too ill conditioned.
+/*
+ * X^T X = V S^2 V^T and U = X V S^-1; leaves route at NONE when X is too ill conditioned.
  */
 static enum tg_err by_gram(const struct tg_ctx *ctx,
                            const struct tg_basis_options *options,

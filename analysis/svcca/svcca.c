@@ -113,7 +113,8 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
     return err;
 }
 
-/* Mean singular value of the k_a x k_b leading block of m (ld columns); the list in rho.
+/*
+ * Mean singular value of the k_a x k_b leading block of m (ld columns); the list in rho.
  */
 static enum tg_err mean_of_block(const struct tg_ctx *ctx, const double *m, int64_t ld,
                                  int64_t ka, int64_t kb,
@@ -137,7 +138,8 @@ static enum tg_err mean_of_block(const struct tg_ctx *ctx, const double *m, int6
     return TG_OK;
 }
 
-/* Squared Frobenius norms of M and of S_a M S_b, in units of the largest singular values.
+/*
+ * Squared Frobenius norms of M and of S_a M S_b, in units of the largest singular values.
  */
 static void norms(const struct tg_basis *a, const struct tg_basis *b, const double *m,
                   double *plain2, double *scaled2)
@@ -225,7 +227,8 @@ static enum tg_err compare(const struct tg_ctx *ctx,
     return TG_OK;
 }
 
-/* The symmetric matrix of each measure; 1 on the diagonal unless the layer never changes.
+/*
+ * The symmetric matrix of each measure; 1 on the diagonal unless the layer never changes.
  */
 static void fill_matrices(const struct tg_svcca_options *options, struct tg_svcca *svcca)
 {

@@ -24,8 +24,7 @@ static const char *const references[] = {"first", "last", NULL};
 static const struct tg_param params[] = {
     TG_P_INT(struct params, components, 1, 100, "10", "",
              "Principal components to report; at most one less than there are points, "
-             "and at most "
-             "as many as there are dimensions."),
+             "and at most as many as there are dimensions."),
     TG_P_ENUM(
         struct params, reference, references, "\"first\"",
         "The point that is subtracted before products are taken. It does not change the "
@@ -38,9 +37,8 @@ static const struct tg_param params[] = {
 static const struct tg_input inputs[] = {
     {"trajectory", false, true, 1, 2, 2, "n,d",
      "3 to 5000 points in the order of time, one a row: a network's weights, flattened, "
-     "at n "
-     "moments of its training. Read in one pass from the stored file, so d may be very "
-     "large."},
+     "at n moments of its training. Read in one pass from the stored file, so d may be "
+     "very large."},
 };
 
 static const struct tg_output outputs[] = {
@@ -52,8 +50,7 @@ static const struct tg_output outputs[] = {
      "The same for a random walk of n points in many dimensions: 6/pi^2 for large n."},
     {TG_OUT_VALUE, "step_null_first_component_ratio", "number", "",
      "The same for a walk in independent directions with the measured step lengths; a "
-     "learning "
-     "rate schedule alone moves it."},
+     "learning rate schedule alone moves it."},
     {TG_OUT_VALUE, "total_variance", "number", "",
      "Sum of squared distances from the mean over n - 1."},
     {TG_OUT_VALUE, "d_eff", "number", "",
@@ -61,14 +58,11 @@ static const struct tg_output outputs[] = {
     {TG_OUT_VALUE, "components", "array", "",
      "One row a component: k, explained_variance (over n - 1, as scikit-learn), ratio, "
      "random_walk_ratio, step_null_ratio, band (one standard deviation of "
-     "random_walk_ratio, "
-     "sqrt(2 / d_eff) of it), dct_overlap (cosine of the scores with the walk's, a "
-     "cosine curve of k "
-     "half periods)."},
+     "random_walk_ratio, sqrt(2 / d_eff) of it), dct_overlap (cosine of the scores with "
+     "the walk's, a cosine curve of k half periods)."},
     {TG_OUT_ARRAY, "scores", "float64", "n,k",
      "The points in the components' coordinates; the entry of largest magnitude of each "
-     "component "
-     "is positive."},
+     "component is positive."},
     {TG_OUT_ARRAY, "explained_variance", "float64", "k",
      "Eigenvalues of the covariance."},
     {TG_OUT_ARRAY, "explained_variance_ratio", "float64", "k",
@@ -297,9 +291,9 @@ const struct tg_kind tg_kind_pca = {
     .summary =
         "Projects the path of a network's weights during training onto its principal "
         "components, and sets the explained variance beside that of a random walk. A "
-        "walk in "
-        "many dimensions already has 61 % of its variance along one component and draws "
-        "Lissajous curves, so only what differs from it tells about the training.",
+        "walk in many dimensions already has 61 % of its variance along one component "
+        "and draws Lissajous curves, so only what differs from it tells about the "
+        "training.",
     .reference =
         "J. M. Antognini, J. Sohl-Dickstein, \"PCA of high dimensional random walks with "
         "comparison to neural network training\", NeurIPS 2018, arXiv:1806.08805.",

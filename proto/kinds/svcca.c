@@ -36,14 +36,12 @@ static const struct tg_param params[] = {
         "each layer, so leaving some out saves little."),
     TG_P_REAL(struct params, threshold, 1e-6, 1, "0.99", "",
               "Share of a layer that the directions kept by SVCCA hold, by either rule. "
-              "1 keeps "
-              "every direction and makes SVCCA equal to CCA."),
+              "1 keeps every direction and makes SVCCA equal to CCA."),
     TG_P_ENUM(
         struct params, rule, rules, "\"variance\"",
         "What `threshold` is a share of in the headline `svcca`: the variance (squared "
         "singular values) or the sum of singular values, as in the paper's appendix. "
-        "Both "
-        "are reported."),
+        "Both are reported."),
     TG_P_REAL(struct params, rank_tolerance, 0, 0.5, "0", "",
               "Singular values below this share of the largest count as zero. 0 means "
               "max(n, d) times the machine epsilon."),
@@ -52,8 +50,8 @@ static const struct tg_param params[] = {
 static const struct tg_input inputs[] = {
     {"layers", true, false, MAX_LAYERS, 2, 2, "n,d",
      "Activations of two or more layers, one array each: rows are samples, columns are "
-     "units. All "
-     "have the same samples in the same order; the number of units may differ."},
+     "units. All have the same samples in the same order; the number of units may "
+     "differ."},
     {"a", false, false, 1, 2, 2, "n,d",
      "One layer, when only two are compared. Goes with `b`."},
     {"b", false, false, 1, 2, 2, "n,d", "The other layer, for the same samples as `a`."},
@@ -63,19 +61,14 @@ static const struct tg_output outputs[] = {
     {TG_OUT_VALUE, "n", "integer", "", "Samples."},
     {TG_OUT_VALUE, "layers", "array", "",
      "One row a layer: name, n, d, constant_units (that never change), rank, condition "
-     "(largest "
-     "over smallest singular value within the rank), k_variance and k_sv_sum (directions "
-     "that hold "
-     "`threshold` by either rule)."},
+     "(largest over smallest singular value within the rank), k_variance and k_sv_sum "
+     "(directions that hold `threshold` by either rule)."},
     {TG_OUT_VALUE, "pairs", "array", "",
      "One row a pair of layers: a, b, cca_mean (mean canonical correlation), "
-     "cca_mean_squared, "
-     "null_cca_mean_squared (its expectation for unrelated Gaussian data), forced_ones "
-     "(canonical "
-     "correlations that are 1 whatever the data, because there are too few samples), "
-     "svcca by "
-     "`rule` with svcca_k_a and svcca_k_b, svcca_variance and svcca_sv_sum, cka, "
-     "cka_debiased."},
+     "cca_mean_squared, null_cca_mean_squared (its expectation for unrelated Gaussian "
+     "data), forced_ones (canonical correlations that are 1 whatever the data, because "
+     "there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b, "
+     "svcca_variance and svcca_sv_sum, cka, cka_debiased."},
     {TG_OUT_ARRAY, "cca", "float64", "L,L", "Mean canonical correlation of every pair."},
     {TG_OUT_ARRAY, "svcca", "float64", "L,L", "SVCCA of every pair by `rule`."},
     {TG_OUT_ARRAY, "cka", "float64", "L,L", "Linear CKA of every pair."},
@@ -86,8 +79,7 @@ static const struct tg_output outputs[] = {
      "units D."},
     {TG_OUT_ARRAY, "cca_correlations", "float64", "P,D",
      "Canonical correlations of each of the P pairs in the order of `pairs`, padded with "
-     "0. Left "
-     "out, with a warning, where all pairs together have too many."},
+     "0. Left out, with a warning, where all pairs together have too many."},
     {TG_OUT_ARRAY, "svcca_correlations", "float64", "P,D",
      "The same for the directions that SVCCA keeps by `rule`."},
     {TG_OUT_FIGURE, "cca_heatmap", "", "", "Mean canonical correlation, layer by layer."},
@@ -99,8 +91,7 @@ static const struct tg_output outputs[] = {
      "Singular values of each layer, of the first 12 layers."},
     {TG_OUT_QUALITY, "layers", "array", "",
      "One row a layer: name, route (gram, gram_cholesky or qr: how the basis was made, "
-     "by the "
-     "condition), condition, orthogonality_error (largest entry of U^T U - I)."},
+     "by the condition), condition, orthogonality_error (largest entry of U^T U - I)."},
     {TG_OUT_QUALITY, "orthogonality_error", "number", "",
      "The largest of all layers; canonical correlations are about as accurate."},
 };
@@ -445,14 +436,11 @@ const struct tg_kind tg_kind_svcca = {
     .version = 1,
     .title = "Similarity of representations (CCA, SVCCA, CKA)",
     .summary = "Compares layers of neural networks by their activations on the same "
-               "samples: every "
-               "pair of the layers given, each layer decomposed once. Canonical "
-               "correlations ignore "
-               "any invertible linear map of the units; SVCCA first keeps the directions "
-               "that hold "
-               "99 % of a layer; linear CKA ignores rotations and scale only, and its "
-               "debiased form "
-               "does not grow with the number of units.",
+               "samples: every pair of the layers given, each layer decomposed once. "
+               "Canonical correlations ignore any invertible linear map of the units; "
+               "SVCCA first keeps the directions that hold 99 % of a layer; linear CKA "
+               "ignores rotations and scale only, and its debiased form does not grow "
+               "with the number of units.",
     .reference =
         "M. Raghu, J. Gilmer, J. Yosinski, J. Sohl-Dickstein, \"SVCCA: Singular Vector "
         "Canonical Correlation Analysis for Deep Learning Dynamics and "

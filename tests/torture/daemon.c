@@ -64,8 +64,11 @@ void torture_start(void)
     make_dir();
     *server = (struct tg_server){.config = &config, .hub = tg_hub_new()};
     ck_assert_ptr_nonnull(server->hub);
-    const struct tg_store_options store = {
-        .dir = dir, .data_max_bytes = 1 << 20, .on_commit = bump, .arg = server->hub};
+    const struct tg_store_options store = {.dir = dir,
+                                           .data_max_bytes = 1 << 20,
+                                           .probe_s = 0.01,
+                                           .on_commit = bump,
+                                           .arg = server->hub};
     ck_assert_msg(!tg_store_open(&store, &server->store, &report), "%s", report.detail);
     const struct tg_pool_options pool = {.workers = 1,
                                          .memory_bytes = MEMORY,

@@ -20,6 +20,7 @@ int main(void)
     Suite *suite = suite_create("torture");
     suite_add_tcase(suite, calls_case());
     suite_add_tcase(suite, requests_case());
+    suite_add_tcase(suite, troubles_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

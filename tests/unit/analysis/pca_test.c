@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pca against scikit-learn (tests/golden/pca.py), and walks against their closed forms.
+/*
+ * pca against scikit-learn (tests/golden/pca.py), and walks against their closed forms.
  */
 #include "pca/pca.h"
 

@@ -315,8 +315,7 @@ START_TEST(test_faults_may_be_thrown_away)
 }
 END_TEST
 
-/* Binding ------------------------------------------------------------------------------
- */
+/* Binding -------------------------------------------------------------------------- */
 
 static struct tg_job job;
 static struct toy_store store;
