@@ -149,6 +149,7 @@ static void bind_ref(struct binder *b, const struct tg_input *input,
     if (!member || !check_shape(b, input, ref, &member->mat))
         return;
     bound->name = ref->name;
+    bound->pointer = ref->pointer;
     snprintf(bound->sha256, sizeof(bound->sha256), "%s", ref->sha256);
     bool decoded = !member->decoded_bytes || member->mat.data;
     if (!b->headers_only && !decoded) {

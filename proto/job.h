@@ -90,6 +90,7 @@ struct tg_opener {
 
 struct tg_bound {
     const char *name;
+    const char *pointer; /* where in the request it stands, for faults of check() */
     struct tg_mat mat;
     char sha256[TG_SHA256_HEX];
 };

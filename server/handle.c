@@ -2,7 +2,6 @@
 /* What handlers share: answers, ranges, formats, query values, waiting. */
 #include "server/handle.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -43,39 +42,6 @@ bool tg_answer_not_modified(const struct tg_request *request,
     return true;
 }
 
-enum range { WHOLE, PART, UNSATISFIABLE };
-
-/* One "bytes=a-b", "bytes=a-" or "bytes=-n"; anything else is answered whole. */
-static enum range parse_range(const char *text, uint64_t size, uint64_t *first,
-                              uint64_t *last)
-{
-    char a[24] = "", b[24] = "";
-    if (!text || strncmp(text, "bytes=", 6))
-        return WHOLE;
-    text += 6;
-    size_t na = strcspn(text, "-");
-    if (text[na] != '-' || na >= sizeof(a) || strlen(text + na + 1) >= sizeof(b))
-        return WHOLE;
-    memcpy(a, text, na);
-    snprintf(b, sizeof(b), "%s", text + na + 1);
-    uint64_t from = 0, to = UINT64_MAX;
-    if ((*a && !tg_parse_u64(a, &from)) || (*b && !tg_parse_u64(b, &to)) || (!*a && !*b))
-        return WHOLE;
-    if (!*a) {
-        from = to < size ? size - to : 0;
-        to = to ? UINT64_MAX : 0;
-        if (!to)
-            return UNSATISFIABLE;
-    }
-    if (from > to)
-        return WHOLE;
-    if (from >= size)
-        return UNSATISFIABLE;
-    *first = from;
-    *last = to < size ? to : size - 1;
-    return PART;
-}
-
 static enum tg_err fill_from_blob(struct tg_response *response,
                                   const struct tg_blob *blob, uint64_t offset,
                                   uint64_t length)
@@ -98,25 +64,24 @@ enum tg_err tg_answer_blob(const struct tg_request *request, struct tg_response 
     const char *if_range = tg_request_header(request, "If-Range");
     enum tg_err err;
     tg_response_header(response, "Accept-Ranges", "bytes");
-    enum range range =
-        if_range && strcmp(if_range, etag)
-            ? WHOLE
-            : parse_range(tg_request_header(request, "Range"), size, &first, &last);
-    switch (range) {
-    case UNSATISFIABLE:
+    const char *text = tg_request_header(request, "Range");
+    if (if_range && strcmp(if_range, etag))
+        text = NULL;
+    switch (tg_range_parse(text, size, &first, &last)) {
+    case TG_RANGE_OUTSIDE:
         tg_response_header(response, "Content-Range", "bytes */%llu",
                            (unsigned long long)size);
         err = tg_fault_add(report, TG_RANGE, NULL, "The file has %llu bytes.",
                            (unsigned long long)size);
         break;
-    case PART:
+    case TG_RANGE_PART:
         response->status = 206;
         tg_response_header(response, "Content-Range", "bytes %llu-%llu/%llu",
                            (unsigned long long)first, (unsigned long long)last,
                            (unsigned long long)size);
         err = fill_from_blob(response, blob, first, last - first + 1);
         break;
-    case WHOLE:
+    case TG_RANGE_WHOLE:
     default:
         response->status = 200;
         err = fill_from_blob(response, blob, 0, size);
@@ -154,17 +119,6 @@ enum tg_err tg_choose_format(const struct tg_request *request,
 }
 
 /* Query values ----------------------------------------------------------------------- */
-
-bool tg_parse_u64(const char *text, uint64_t *out)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno)
-        return false;
-    *out = value;
-    return true;
-}
 
 static bool parse_real(const char *text, double *out)
 {

@@ -11,10 +11,9 @@
 
 #include <jansson.h>
 
+#include "server/header.h"
 #include "server/http.h"
 #include "server/store.h"
-
-enum { TG_WAIT_MAX_S = 300 };
 
 /* handle_jobs.c */
 enum tg_err tg_handle_submit(struct tg_request *, struct tg_response *, struct tg_report *);
@@ -85,8 +84,6 @@ TG_MUST_CHECK enum tg_err tg_query_number(const struct tg_request *request, cons
 TG_MUST_CHECK enum tg_err tg_query_time(const struct tg_request *request, const char *name,
                                         double *out, struct tg_report *report);
 bool tg_query_is_true(const struct tg_request *request, const char *name);
-/* An unsigned decimal number and nothing else. */
-bool tg_parse_u64(const char *text, uint64_t *out);
 
 /*
  * Wait until the job is in a terminal state, `timeout_s` passed, the client left, or the

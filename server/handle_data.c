@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "proto/array.h"
 #include "proto/jsonload.h"
@@ -49,20 +48,6 @@ static enum tg_err check_digest(const char *sha256, struct tg_report *report)
                         "Data is named by its SHA-256: 64 lower-case hex digits.");
 }
 
-/* "bytes A-B/T" */
-static bool parse_content_range(const char *text, struct receiving *receiving)
-{
-    char word[3][24];
-    if (strncasecmp(text, "bytes ", 6))
-        return false;
-    if (sscanf(text + 6, "%23[0-9]-%23[0-9]/%23[0-9]", word[0], word[1], word[2]) != 3)
-        return false;
-    return tg_parse_u64(word[0], &receiving->first) &&
-           tg_parse_u64(word[1], &receiving->last) &&
-           tg_parse_u64(word[2], &receiving->total) &&
-           receiving->first <= receiving->last && receiving->last < receiving->total;
-}
-
 static void tell_offset(const struct tg_request *request, struct tg_response *response)
 {
     uint64_t offset = tg_upload_offset(request->server->store, request->arg[0]);
@@ -76,7 +61,8 @@ static enum tg_err begin_upload(struct tg_request *request, struct tg_response *
     const char *range = tg_request_header(request, "Content-Range");
     const char *sha256 = request->arg[0];
     receiving->ranged = range && sha256;
-    if (receiving->ranged && !parse_content_range(range, receiving))
+    if (receiving->ranged && !tg_content_range_parse(range, &receiving->first,
+                                                     &receiving->last, &receiving->total))
         return tg_fault_add_value(report, TG_BAD_REQUEST, NULL, range,
                                   "bytes FIRST-LAST/TOTAL",
                                   "The Content-Range cannot be read.");
@@ -149,7 +135,7 @@ void tg_abort_data(struct tg_request *request)
 static enum tg_err end_part(struct tg_request *request, const struct receiving *receiving,
                             struct tg_response *response, struct tg_report *report)
 {
-    tg_upload_abort(receiving->upload);
+    TG_TRY(tg_upload_keep(receiving->upload, report));
     if (request->nbody != receiving->last - receiving->first + 1)
         return tg_fault_add(report, TG_BAD_REQUEST, NULL,
                             "The body is shorter than its Content-Range.");

@@ -6,49 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "proto/result.h"
 #include "server/accept.h"
 #include "server/metrics.h"
 #include "server/routes.h"
 #include "server/uri.h"
-
-struct prefer {
-    bool wait_given, async;
-    double wait_s;
-};
-
-/* RFC 7240: `wait=N` and `respond-async`; preferences we do not know are ignored. */
-static struct prefer parse_prefer(const char *header)
-{
-    struct prefer prefer = {0};
-    for (const char *p = header ? header : ""; *p;) {
-        p += strspn(p, ", \t");
-        if (!strncasecmp(p, "wait=", 5)) {
-            p += 5 + (p[5] == '"');
-            prefer.wait_given = isdigit((unsigned char)*p);
-            prefer.wait_s = strtod(p, NULL);
-            if (!(prefer.wait_s <= TG_WAIT_MAX_S))
-                prefer.wait_s = TG_WAIT_MAX_S;
-        } else if (!strncasecmp(p, "respond-async", 13)) {
-            prefer.async = true;
-        }
-        p += strcspn(p, ",");
-    }
-    return prefer;
-}
-
-static bool has_directive(const char *header, const char *directive)
-{
-    size_t n = strlen(directive);
-    for (const char *p = header ? header : ""; *p; p += strcspn(p, ",")) {
-        p += strspn(p, ", \t");
-        if (!strncasecmp(p, directive, n) && strcspn(p, ",; \t") == n)
-            return true;
-    }
-    return false;
-}
 
 static json_t *with_result(const struct tg_request *request, const struct tg_job_row *row,
                            json_t *document)
@@ -119,7 +82,7 @@ static enum tg_err answer_submitted(struct tg_request *request,
                                     struct tg_response *response, const char *id,
                                     enum tg_cache cache, struct tg_report *report)
 {
-    const struct prefer prefer = parse_prefer(tg_request_header(request, "Prefer"));
+    const struct tg_prefer prefer = tg_prefer_parse(tg_request_header(request, "Prefer"));
     bool wait = prefer.wait_given && !prefer.async;
     struct tg_job_row row;
     TG_TRY(tg_wait_for_job(request, id, wait ? prefer.wait_s : 0, &row, report));
@@ -150,7 +113,7 @@ enum tg_err tg_handle_submit(struct tg_request *request, struct tg_response *res
         .token = request->token,
         .idempotency_key = tg_request_header(request, "Idempotency-Key"),
         .no_cache =
-            has_directive(tg_request_header(request, "Cache-Control"), "no-store"),
+            tg_header_has(tg_request_header(request, "Cache-Control"), "no-store"),
     };
     char id[TG_ID_SIZE];
     enum tg_cache cache;

@@ -223,9 +223,10 @@ struct tg_opener tg_data_opener(struct tg_store *store);
  * or NULL (computed). `offset` > 0 continues a broken upload: TG_CONFLICT unless that many
  * bytes lie here. One upload of a digest at a time (TG_CONFLICT). write() streams to disk
  * in constant memory; end() checks the digest (TG_DIGEST_MISMATCH removes the part),
- * recognises the format (TG_BAD_ARRAY removes it too), commits, and fills `row`; abort()
- * keeps the part of a known digest for resumption, unless writing it failed. end and abort
- * free the upload, whatever they answer.
+ * recognises the format (TG_BAD_ARRAY removes it too), commits, and fills `row`; keep()
+ * leaves the part of a known digest for resumption, unless writing it failed; abort() is
+ * keep() when nobody is left to tell. end, keep and abort free the upload, whatever they
+ * answer.
  */
 struct tg_upload;
 TG_MUST_CHECK enum tg_err tg_upload_begin(struct tg_store *store, const char *sha256,
@@ -235,6 +236,7 @@ TG_MUST_CHECK enum tg_err tg_upload_write(struct tg_upload *upload, const void *
                                           struct tg_report *report);
 TG_MUST_CHECK enum tg_err tg_upload_end(struct tg_upload *upload, bool *created,
                                         struct tg_data_row *row, struct tg_report *report);
+TG_MUST_CHECK enum tg_err tg_upload_keep(struct tg_upload *upload, struct tg_report *report);
 void tg_upload_abort(struct tg_upload *upload);
 /* Bytes that a broken upload of this digest left; 0 if none. */
 uint64_t tg_upload_offset(struct tg_store *store, const char *sha256);
@@ -248,7 +250,7 @@ struct tg_store_stats {
 void tg_store_stats(struct tg_store *store, struct tg_store_stats *stats);
 
 /*
- * Verify a store that no daemon holds: SQLite's integrity_check, schema version, every blob
+ * Verify a store that no daemon holds: SQLite's log and integrity_check, schema version, every blob
  * present with the right digest, every state legal, every result's arrays present. Faults
  * go to the report, a line each through `print`. TG_OK when all is well.
  */

@@ -158,6 +158,10 @@ static enum tg_err check_locked(struct check *check, const char *dir,
                                 struct tg_report *report)
 {
     char *path;
+    bool damaged;
+    TG_TRY(tg_wal_check(check->dir_fd, &damaged));
+    if (damaged)
+        fault(check, "database:", "the write-ahead log is damaged, transactions are lost");
     if (asprintf(&path, "%s/tangentd.db", dir) < 0)
         return TG_NOMEM;
     enum tg_err err = tg_db_open(&check->db, path, true);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/log.h"
 #include "server/point.h"
 
 static enum tg_err cannot_open(const char *what, struct tg_report *report)
@@ -109,6 +110,10 @@ static enum tg_err read_totals(struct tg_store *store)
 static enum tg_err open_db(struct tg_store *store, const char *dir,
                            struct tg_report *report)
 {
+    bool damaged = false;
+    TG_TRY(tg_wal_check(store->dir_fd, &damaged));
+    if (damaged)
+        tg_log(TG_LOG_ERROR, "the write-ahead log is damaged: what was committed last is lost");
     if (asprintf(&store->db_path, "%s/tangentd.db", dir) < 0) {
         store->db_path = NULL;
         return TG_NOMEM;

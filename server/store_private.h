@@ -10,6 +10,7 @@
  * store_list.c    lists of jobs
  * store_retain.c  recovery after a crash, retention
  * store_check.c   verification of a store at rest
+ * store_wal.c     damage to the write-ahead log
  * store_id.c      ids
  * data.c          rows of blobs, opening, deleting
  * data_file.c     files of blobs
@@ -162,6 +163,9 @@ char *tg_db_strdup(sqlite3_stmt *stmt, int column);
 /* Room for one more than n items of `item` bytes in an array that has room for *size; NULL
  * without memory (the array stays). */
 void *tg_grow(void *array, size_t n, size_t *size, size_t item);
+
+/* Whether the write-ahead log has lost transactions that were committed. While closed. */
+TG_MUST_CHECK enum tg_err tg_wal_check(int dir_fd, bool *damaged);
 
 /* The store -------------------------------------------------------------------------- */
 

@@ -215,13 +215,20 @@ enum tg_err tg_upload_write(struct tg_upload *upload, const void *p, size_t n,
 
 /* Ending ----------------------------------------------------------------------------- */
 
-void tg_upload_abort(struct tg_upload *upload)
+enum tg_err tg_upload_keep(struct tg_upload *upload, struct tg_report *report)
 {
+    enum tg_err err = TG_OK;
     if (!*upload->sha256)
         upload->discard = true;
-    if (!upload->discard && flush(upload, NULL))
-        upload->discard = true;
+    if (!upload->discard)
+        err = flush(upload, report);
     release(upload);
+    return err;
+}
+
+void tg_upload_abort(struct tg_upload *upload)
+{
+    (void)!tg_upload_keep(upload, NULL);
 }
 
 static enum tg_err check_digest(struct tg_upload *upload, char digest[TG_SHA256_HEX],

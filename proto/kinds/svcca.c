@@ -96,32 +96,32 @@ static const struct tg_output outputs[] = {
      "The largest of all layers; canonical correlations are about as accurate."},
 };
 
-static void add_fault(struct tg_report *report, const char *pointer,
-                      const struct tg_mat *mat, const char *allowed, const char *detail)
+static void add_fault(struct tg_report *report, const struct tg_bound *layer,
+                      const char *allowed, const char *detail)
 {
     char got[80];
-    tg_mat_shape_text(mat, got, sizeof(got));
-    tg_fault_add_value(report, TG_INVALID, pointer, got, allowed, "%s", detail);
+    tg_mat_shape_text(&layer->mat, got, sizeof(got));
+    tg_fault_add_value(report, TG_INVALID, layer->pointer, got, allowed, "%s", detail);
 }
 
-static void check_shape(const struct tg_mat *mat, int64_t n, const char *pointer,
-                        struct tg_report *report)
+static void check_shape(const struct tg_bound *layer, int64_t n, struct tg_report *report)
 {
+    const int64_t *shape = layer->mat.shape;
     char allowed[80], detail[200];
-    if (mat->shape[0] < MIN_ROWS) {
-        add_fault(report, pointer, mat, "at least 4 rows",
+    if (shape[0] < MIN_ROWS) {
+        add_fault(report, layer, "at least 4 rows",
                   "Rows are samples, and at least 4 are needed.");
-    } else if (mat->shape[0] != n) {
+    } else if (shape[0] != n) {
         snprintf(allowed, sizeof(allowed), "%lld rows, as the first layer", (long long)n);
         snprintf(detail, sizeof(detail),
                  "Every layer needs the same samples: this one has %lld rows, the first "
                  "one %lld.",
-                 (long long)mat->shape[0], (long long)n);
-        add_fault(report, pointer, mat, allowed, detail);
+                 (long long)shape[0], (long long)n);
+        add_fault(report, layer, allowed, detail);
     }
-    if (mat->shape[1] > mat->shape[0])
+    if (shape[1] > shape[0])
         add_fault(
-            report, pointer, mat, "at least as many rows as columns",
+            report, layer, "at least as many rows as columns",
             "Rows are samples and columns are units, and this array has fewer rows than "
             "columns. Transpose it if units came first, or give more samples.");
 }
@@ -156,17 +156,11 @@ static void check(const struct tg_job *job, struct tg_report *report)
         tg_fault_add_value(report, TG_INVALID, "/params/measures", "[]",
                            "cca, svcca, cka, cka_debiased", "Name at least one measure.");
     check_pair_inputs(layers, sides[0], sides[1], report);
-    for (size_t i = 0; i < layers->n; i++) {
-        char pointer[40];
-        snprintf(pointer, sizeof(pointer), "/inputs/layers/%zu", i);
-        check_shape(&layers->array[i].mat, layers->array[0].mat.shape[0], pointer,
-                    report);
-    }
-    int64_t n = sides[0]->n ? sides[0]->array[0].mat.shape[0] : -1;
+    for (size_t i = 0; i < layers->n; i++)
+        check_shape(&layers->array[i], layers->array[0].mat.shape[0], report);
     for (int i = 0; i < 2; i++)
-        if (sides[i]->n && n >= 0)
-            check_shape(&sides[i]->array[0].mat, n, i ? "/inputs/b" : "/inputs/a",
-                        report);
+        if (sides[i]->n && sides[0]->n)
+            check_shape(sides[i]->array, sides[0]->array[0].mat.shape[0], report);
 }
 
 /* The layers of either form of input; *n of them, to be freed. NULL without memory. */

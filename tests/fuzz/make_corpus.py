@@ -42,7 +42,49 @@ def safetensors(header, data):
     return struct.pack("<Q", len(text)) + text + data
 
 
+HEADS = {
+    "submit": """POST /v1/jobs?dry_run=true HTTP/1.1
+Host: localhost:8748
+Origin: http://localhost:8748
+Content-Type: application/json; charset=utf-8
+Prefer: respond-async, wait="10", handling=lenient
+Authorization: Bearer tgt_0123456789
+Accept: application/json;q=0.5, text/*;q=0.8, */*;q=0.1
+""",
+    "result": """GET /v1/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/result/arrays/scores%20%C3%A9?format=npy HTTP/1.1
+Host: [::1]:80
+Range: bytes=0-99
+Range: bytes=-5
+Range: bytes=500-
+If-None-Match: W/"x", "0123456789abcdef-json", *
+Accept: application/x-npy, text/plain;q=0
+""",
+    "upload": """PUT http://127.0.0.1:8748/v1/data/0123456789abcdef HTTP/1.1
+Host: 127.0.0.1
+Content-Range: bytes 0-1048575/5368709120
+Content-Type: application/octet-stream
+Authorization: bearer  tgt_other
+""",
+    "list": """GET /v1/jobs?since=2026-01-31T12:00:00Z&name=a%2Bb+c&limit=5 HTTP/1.1
+Since: 2026-01-31T12:00:00.5+01:00
+Since: 2024-02-29T23:59:60Z
+Content-Type: max-age=0, no-store
+Prefer: wait=1e9
+Origin: null
+""",
+    "odd": """OPTIONS /v1/%2e%2e//livez%00 HTTP/1.1
+Host: localhost.evil.example
+Accept: ;;,,;q=,
+Range: bytes=18446744073709551615-18446744073709551616
+Content-Range: bytes 1-0/1
+""",
+}
+
+
 def main():
+    for name, text in HEADS.items():
+        write("header", name, text.encode())
+
     six = struct.pack("<6d", 1, 2, 3, 4, 5, 6)
     for i, text in enumerate(
         [

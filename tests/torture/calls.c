@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Calls while memory is short: in each round the n-th allocation of this thread fails, for
- * n = 1, 2, ... until the call runs through untouched. Without HTTP in between every
+ * Calls while memory is short: in each round the n-th allocation of this thread fails,
+ * for n = 1, 2, ... until the call runs through untouched. Without HTTP in between every
  * allocation is met, and the errors are seen as they are.
  */
 #include "torture.h"
@@ -27,7 +27,8 @@ static enum tg_err submit(const char *body, struct tg_report *report)
 {
     char id[TG_ID_SIZE];
     enum tg_cache cache;
-    struct tg_jobs_submit s = {.body = body, .n = strlen(body), .token = "", .no_cache = true};
+    struct tg_jobs_submit s = {
+        .body = body, .n = strlen(body), .token = "", .no_cache = true};
     return tg_jobs_submit(&torture_server.jobs, &s, id, &cache, report);
 }
 
@@ -42,8 +43,9 @@ START_TEST(submission_survives_every_failed_allocation)
         enum tg_err err = submit(torture_request, &report);
         bool hit = fail_stop();
         accepted += err == TG_OK;
-        ck_assert_msg(torture_jobs() == accepted, "allocation %ld: answered %s, %zu jobs for %zu",
-                      n, tg_err_slug(err), torture_jobs(), accepted);
+        ck_assert_msg(torture_jobs() == accepted,
+                      "allocation %ld: answered %s, %zu jobs for %zu", n,
+                      tg_err_slug(err), torture_jobs(), accepted);
         if (!hit) {
             ck_assert_int_eq(err, TG_OK);
             ck_assert_int_gt(n, 20);
@@ -64,7 +66,8 @@ START_TEST(problems_survive_every_failed_allocation)
         struct tg_request_spec spec;
         tg_report_init(&report);
         fail_mine(n);
-        enum tg_err err = tg_request_decode(faulty, sizeof(faulty) - 1, &limits, &spec, &report);
+        enum tg_err err =
+            tg_request_decode(faulty, sizeof(faulty) - 1, &limits, &spec, &report);
         json_t *problem = tg_problem(err, &report, "/v1/jobs");
         bool hit = fail_stop();
         ck_assert_int_ne(err, TG_OK);
@@ -95,8 +98,8 @@ static void execute_all(struct tg_job_row *row)
             fail_mine(n);
         enum tg_err err = tg_execute(&task, &outcome, &report);
         bool hit = n ? fail_stop() : true;
-        ck_assert_msg(!err || err == TG_NOMEM, "allocation %ld: %s: %s", n, tg_err_slug(err),
-                      report.detail);
+        ck_assert_msg(!err || err == TG_NOMEM, "allocation %ld: %s: %s", n,
+                      tg_err_slug(err), report.detail);
         ck_assert(!err || hit);
         if (err)
             continue;
@@ -105,7 +108,8 @@ static void execute_all(struct tg_job_row *row)
         *provenance = '\0'; /* it tells times */
         if (!usual)
             usual = strdup(outcome.document);
-        ck_assert_msg(!strcmp(usual, outcome.document), "allocation %ld: a different result", n);
+        ck_assert_msg(!strcmp(usual, outcome.document),
+                      "allocation %ld: a different result", n);
         tg_outcome_release(&outcome);
         if (!hit)
             break;

@@ -145,14 +145,15 @@ static void receive_all(int fd, const char *line)
                        ANSWER_MAX - 1 - torture_nanswer, 0)) > 0)
         torture_nanswer += (size_t)got;
     torture_answer[torture_nanswer] = '\0';
-    ck_assert_msg(tg_clock_monotonic() - began < PATIENCE_S, "%s: no end to the answer", line);
+    ck_assert_msg(tg_clock_monotonic() - began < PATIENCE_S, "%s: no end to the answer",
+                  line);
 }
 
 const char *torture_header(const char *name)
 {
     size_t n = strlen(name);
-    for (const char *line = strstr(torture_answer, "\r\n"); line && line + 2 < torture_body;
-         line = strstr(line + 2, "\r\n"))
+    for (const char *line = strstr(torture_answer, "\r\n");
+         line && line + 2 < torture_body; line = strstr(line + 2, "\r\n"))
         if (!strncmp(line + 2, name, n) && !strncmp(line + 2 + n, ": ", 2))
             return line + 2 + n + 2;
     return NULL;
@@ -165,7 +166,8 @@ static bool is_whole(int status)
     if (length)
         return strtoull(length, NULL, 10) == torture_nbody;
     if (torture_header("Transfer-Encoding"))
-        return torture_nbody >= 5 && !memcmp(torture_body + torture_nbody - 5, "0\r\n\r\n", 5);
+        return torture_nbody >= 5 &&
+               !memcmp(torture_body + torture_nbody - 5, "0\r\n\r\n", 5);
     return status == 204 || status == 304;
 }
 
@@ -173,8 +175,8 @@ int torture_ask(const char *line, const char *headers, const void *body, size_t 
 {
     char head[1024];
     int length = snprintf(head, sizeof(head),
-                          "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s", line,
-                          headers ? headers : "");
+                          "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s",
+                          line, headers ? headers : "");
     if (body)
         length += snprintf(head + length, sizeof(head) - (size_t)length,
                            "Content-Length: %zu\r\n", n);

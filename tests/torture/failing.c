@@ -71,7 +71,8 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
     return error;
 }
 
-/* libzip loses the state of a checksum when it cannot make the source that goes with it. */
+/* libzip loses the state of a checksum when it cannot make the source that goes with it.
+ */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {

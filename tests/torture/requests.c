@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Requests while memory is short: in each round one more allocation of the daemon succeeds,
- * on whatever thread it is, and then one fails.
+ * Requests while memory is short: in each round one more allocation of the daemon
+ * succeeds, on whatever thread it is, and then one fails.
  *
  * DESIGN. The daemon may answer as always, with an error of its own (5xx), or close the
  * connection; what it answers as always must be the same to the last byte. It may never
@@ -23,8 +23,8 @@ enum { ROUNDS_MAX = 100000 };
 /* An answer in a round: as always, or the daemon's own fault. */
 static void check_status(const char *line, long n, int status, int usual)
 {
-    ck_assert_msg(!status || status == usual || status >= 500, "%s: allocation %ld: %s", line, n,
-                  torture_answer);
+    ck_assert_msg(!status || status == usual || status >= 500, "%s: allocation %ld: %s",
+                  line, n, torture_answer);
 }
 
 /* Looking ---------------------------------------------------------------------------- */
@@ -80,9 +80,11 @@ static void look_at(const char *line, const char *headers, enum same same)
             ck_assert_mem_eq(torture_body, usual, strcspn(usual, ","));
         else if (now == status && same == SAME)
             ck_assert_msg(torture_nbody == n && !memcmp(torture_body, usual, n),
-                          "%s: allocation %ld: a different body: %s", line, round, torture_body);
+                          "%s: allocation %ld: a different body: %s", line, round,
+                          torture_body);
         if (now == status && same == PREFIX)
-            ck_assert_msg(torture_nbody <= n, "%s: allocation %ld: more than usual", line, round);
+            ck_assert_msg(torture_nbody <= n, "%s: allocation %ld: more than usual", line,
+                          round);
         if (!hit) {
             ck_assert_int_eq(now, status);
             return;
@@ -131,7 +133,8 @@ START_TEST(a_job_is_done_once_whatever_allocation_fails)
     for (long round = 1;; round++) {
         ck_assert_int_lt(round, ROUNDS_MAX);
         snprintf(headers, sizeof(headers),
-                 "Prefer: wait=20\r\nCache-Control: no-store\r\nIdempotency-Key: %ld\r\n", round);
+                 "Prefer: wait=20\r\nCache-Control: no-store\r\nIdempotency-Key: %ld\r\n",
+                 round);
         fail_others(round);
         int status = torture_ask("POST /v1/jobs", headers, torture_request, n);
         bool hit = fail_stop();
@@ -227,7 +230,8 @@ START_TEST(an_upload_is_kept_whole_whatever_allocation_fails)
         status = torture_ask(line, NULL, NULL, 0);
         fail_stop();
         check_status(line, round, status, 200);
-        ck_assert(status != 200 || (torture_nbody == n && !memcmp(torture_body, bytes, n)));
+        ck_assert(status != 200 ||
+                  (torture_nbody == n && !memcmp(torture_body, bytes, n)));
         snprintf(line, sizeof(line), "DELETE /v1/data/%s", sha256);
         fail_others(round);
         status = torture_ask(line, NULL, NULL, 0);

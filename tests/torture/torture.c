@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Torture: every allocation, and every call into the store, of the way of a job fails once.
+ * Torture: every allocation, and every call into the store, of the way of a job fails
+ * once.
  *
- * DESIGN. A round is a request during which one thing fails. It must end in success or in an
- * error of the daemon's own, never in a crash, a leak (the sanitizers look for them where
- * built in) or blame of the client; what was refused is not kept, what was accepted is not
- * lost, and afterwards the same request succeeds. At the end the store is checked.
+ * DESIGN. A round is a request during which one thing fails. It must end in success or in
+ * an error of the daemon's own, never in a crash, a leak (the sanitizers look for them
+ * where built in) or blame of the client; what was refused is not kept, what was accepted
+ * is not lost, and afterwards the same request succeeds. At the end the store is checked.
  */
 #include "torture.h"
 

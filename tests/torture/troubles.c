@@ -4,8 +4,8 @@
  * succeeds, and then one fails, with an I/O error or for want of room.
  *
  * DESIGN. Every statement of the database and every call on a file is behind a point. The
- * daemon answers as always or with 503 and the slug store-unavailable, and takes work again
- * by itself; the same request is then done, exactly once.
+ * daemon answers as always or with 503 and the slug store-unavailable, and takes work
+ * again by itself; the same request is then done, exactly once.
  */
 #include "torture.h"
 
@@ -19,15 +19,15 @@
 enum { ROUNDS_MAX = 1000 };
 
 static const char *const points[] = {
-    "store.query",  "store.read",  "store.open_reader", "store.begin", "store.operation",
-    "store.commit", "data.open",   "data.create",       "data.write",  "data.fsync",
-    "data.dirsync", "data.mkdir",  "data.rename",       "data.map",    "data.unlink",
-    "upload.open",  "upload.read", "upload.write",      "upload.map",
+    "store.query", "store.read",   "store.begin", "store.operation", "store.commit",
+    "data.open",   "data.create",  "data.write",  "data.fsync",      "data.dirsync",
+    "data.mkdir",  "data.rename",  "data.map",    "data.unlink",     "upload.open",
+    "upload.read", "upload.write", "upload.map",
 };
 enum { NPOINTS = sizeof(points) / sizeof(points[0]) };
 static const char *const actions[] = {"error", "full"};
 
-static unsigned long shots; /* that met a call: no point is there in vain */
+static unsigned long shots; /* calls that failed */
 
 static void arm(const char *point, const char *action, long round)
 {
@@ -46,16 +46,17 @@ static bool disarm(const char *point, long round)
     return hit;
 }
 
-static void check_answer(const char *line, const char *point, const char *action, long round,
-                         int status, int usual)
+static void check_answer(const char *line, const char *point, const char *action,
+                         long round, int status, int usual)
 {
     bool unavailable =
         status == 503 && strstr(torture_body, "/v1/problems/store-unavailable") != NULL;
-    ck_assert_msg(status == usual || unavailable, "%s: %s=%s@%ld: %s", line, point, action,
-                  round, torture_answer);
+    ck_assert_msg(status == usual || unavailable, "%s: %s=%s@%ld: %s", line, point,
+                  action, round, torture_answer);
 }
 
-/* Each round of each point and action: `once` does the whole, and tells whether it hit. */
+/* Each round of each point and action: `once` does the whole, and tells whether it hit.
+ */
 static void every_trouble(bool (*once)(const char *point, const char *action, long round))
 {
     shots = 0;
@@ -89,8 +90,8 @@ static void make_body(size_t n)
     nbody = at + (size_t)snprintf(body + at, sizeof(body) - at, "]}}");
 }
 
-/* A worker keeps what it has computed until it is on disk; but what it cannot read it cannot
- * compute with. */
+/* A worker keeps what it has computed until it is on disk; but what it cannot read it
+ * cannot compute with. */
 static void check_end(const char *id, const char *point, long round)
 {
     char line[80];
@@ -107,11 +108,12 @@ static void check_end(const char *id, const char *point, long round)
     jobs++;
 }
 
-static bool submit_once(const char *point, const char *action, long round, const char *more)
+static bool submit_once(const char *point, const char *action, long round,
+                        const char *more)
 {
     char headers[120], id[TG_ID_SIZE], first[TG_ID_SIZE];
-    snprintf(headers, sizeof(headers), "Prefer: wait=20\r\n%sIdempotency-Key: %zu\r\n", more,
-             serial);
+    snprintf(headers, sizeof(headers), "Prefer: wait=20\r\n%sIdempotency-Key: %zu\r\n",
+             more, serial);
     arm(point, action, round);
     int status = torture_ask("POST /v1/jobs", headers, body, nbody);
     bool known = status == 200 || status == 202;
@@ -120,7 +122,8 @@ static bool submit_once(const char *point, const char *action, long round, const
     check_answer("POST", point, action, round, status, status == 202 ? 202 : 200);
     bool hit = disarm(point, round);
     status = torture_ask("POST /v1/jobs", headers, body, nbody);
-    ck_assert_msg(status == 200, "%s=%s@%ld, again: %s", point, action, round, torture_answer);
+    ck_assert_msg(status == 200, "%s=%s@%ld, again: %s", point, action, round,
+                  torture_answer);
     torture_job_id(id);
     ck_assert(!known || !strcmp(id, first));
     ck_assert_uint_eq(torture_jobs(), ++jobs);
@@ -145,7 +148,8 @@ static bool submit_known(const char *point, const char *action, long round)
 {
     if (!jobs++) {
         make_body(4);
-        ck_assert_int_eq(torture_ask("POST /v1/jobs", "Prefer: wait=20\r\n", body, nbody), 200);
+        ck_assert_int_eq(torture_ask("POST /v1/jobs", "Prefer: wait=20\r\n", body, nbody),
+                         200);
     } else {
         jobs--;
     }
@@ -153,8 +157,8 @@ static bool submit_known(const char *point, const char *action, long round)
     return submit_once(point, action, round, "");
 }
 
-static bool (*const submissions[])(const char *, const char *, long) = {
-    submit_small, submit_large, submit_known};
+static bool (*const submissions[])(const char *, const char *,
+                                   long) = {submit_small, submit_large, submit_known};
 
 START_TEST(a_job_is_done_once_whatever_call_fails)
 {
@@ -206,9 +210,14 @@ static char finished[TG_ID_SIZE];
 static bool look_once(const char *point, const char *action, long round)
 {
     static const char *const targets[] = {
-        "/v1/jobs/%s",        "/v1/jobs/%s/result", "/v1/jobs/%s/result?format=npz",
-        "/v1/jobs/%s/result/arrays/scores", "/v1/jobs/%s/events?since=0",
-        "/v1/jobs%s?limit=2", "/v1/data%s",         "/v1/status%s",
+        "/v1/jobs/%s",
+        "/v1/jobs/%s/result",
+        "/v1/jobs/%s/result?format=npz",
+        "/v1/jobs/%s/result/arrays/scores",
+        "/v1/jobs/%s/events?since=0",
+        "/v1/jobs%s?limit=2",
+        "/v1/data%s",
+        "/v1/status%s",
     };
     bool hit = false;
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
@@ -228,8 +237,10 @@ static bool look_once(const char *point, const char *action, long round)
 
 START_TEST(looking_survives_every_failed_call)
 {
-    make_body(4000); /* the arrays of its result are in the rows, its input is in a file */
-    ck_assert_int_eq(torture_ask("POST /v1/jobs", "Prefer: wait=20\r\n", body, nbody), 200);
+    make_body(
+        4000); /* the arrays of its result are in the rows, its input is in a file */
+    ck_assert_int_eq(torture_ask("POST /v1/jobs", "Prefer: wait=20\r\n", body, nbody),
+                     200);
     torture_job_id(finished);
     every_trouble(look_once);
 }
@@ -262,15 +273,16 @@ static bool upload_once(const char *point, const char *action, long round)
     make_npy();
     tg_sha256_hex(bytes, nbytes, sha256);
     snprintf(line, sizeof(line), "PUT /v1/data/%s", sha256);
-    snprintf(range, sizeof(range), "Content-Range: bytes 0-%zu/%zu\r\n", half - 1, nbytes);
+    snprintf(range, sizeof(range), "Content-Range: bytes 0-%zu/%zu\r\n", half - 1,
+             nbytes);
     arm(point, action, round);
     int status = torture_ask(line, range, bytes, half);
     check_answer(line, point, action, round, status, 202);
     hit |= disarm(point, round);
     if (status != 202)
         ck_assert_int_eq(torture_ask(line, range, bytes, half), 202);
-    snprintf(range, sizeof(range), "Content-Range: bytes %zu-%zu/%zu\r\n", half, nbytes - 1,
-             nbytes);
+    snprintf(range, sizeof(range), "Content-Range: bytes %zu-%zu/%zu\r\n", half,
+             nbytes - 1, nbytes);
     arm(point, action, round);
     status = torture_ask(line, range, bytes + half, nbytes - half);
     check_answer(line, point, action, round, status, 201);

@@ -206,6 +206,9 @@ START_TEST(svcca_refuses_what_it_cannot_compare)
     assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"layers\":[" A8
                  ",[[1],[2],[3],[4],[5]]]}}",
                  "/inputs/layers/1", "same samples");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"layers\":{\"x\":" A8
+                 ",\"y/z\":[[1],[2],[3],[4],[5]]}}}",
+                 "/inputs/layers/y~1z", "same samples");
     assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8 ",\"b\":[[1],[2],[3]]}}",
                  "/inputs/b", "at least 4");
     assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8

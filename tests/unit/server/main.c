@@ -4,6 +4,7 @@
 
 Suite *accept_suite(void);
 Suite *auth_suite(void);
+Suite *damage_suite(void);
 Suite *data_suite(void);
 Suite *events_suite(void);
 Suite *http_suite(void);
@@ -15,7 +16,7 @@ Suite *store_suite(void);
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        data_suite, events_suite, store_suite,
+        damage_suite, data_suite, events_suite, store_suite,
         accept_suite, auth_suite, http_suite, metrics_suite, routes_suite, scheduler_suite,
         NULL,
     };
