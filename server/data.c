@@ -89,6 +89,22 @@ enum tg_err tg_data_delete(struct tg_store *store, const char *sha256,
     return err;
 }
 
+static enum tg_err touch_op(struct tg_store *store, void *arg)
+{
+    const char *sha256 = arg;
+    int64_t exists;
+    TG_TRY(tg_db_int(&store->db, TG_SQL_BLOB_EXISTS, &exists, "s", sha256));
+    if (!exists)
+        return TG_NOT_FOUND;
+    return tg_db_run(&store->db, TG_SQL_BLOB_TOUCH, "sd", sha256, tg_store_now());
+}
+
+enum tg_err tg_data_touch(struct tg_store *store, const char *sha256,
+                          struct tg_report *report)
+{
+    return tg_store_post(store, touch_op, (char *)(uintptr_t)sha256, report);
+}
+
 /* Reading ---------------------------------------------------------------------------- */
 
 void tg_data_row_release(struct tg_data_row *row)
@@ -98,7 +114,7 @@ void tg_data_row_release(struct tg_data_row *row)
     memset(row, 0, sizeof *row);
 }
 
-static enum tg_err read_row(sqlite3_stmt *stmt, struct tg_data_row *row)
+enum tg_err tg_data_row_read(sqlite3_stmt *stmt, struct tg_data_row *row)
 {
     memset(row, 0, sizeof *row);
     const unsigned char *sha256 = sqlite3_column_text(stmt, 0);
@@ -122,7 +138,7 @@ enum tg_err tg_data_get(struct tg_store *store, const char *sha256,
         return TG_STORE;
     sqlite3_stmt *stmt = tg_db_query(db, TG_SQL_BLOB_GET, "s", sha256);
     bool found = stmt && tg_db_row(db, stmt);
-    enum tg_err err = found ? read_row(stmt, row) : TG_NOT_FOUND;
+    enum tg_err err = found ? tg_data_row_read(stmt, row) : TG_NOT_FOUND;
     enum tg_err failed = tg_db_done(db, stmt);
     tg_store_reader_done(store, db);
     if (failed) {
@@ -149,7 +165,7 @@ enum tg_err tg_data_list(struct tg_store *store, const char *after, size_t limit
         struct tg_data_row *bigger = tg_grow(*rows, *n, &size, sizeof **rows);
         if (bigger)
             *rows = bigger;
-        err = bigger ? read_row(stmt, &bigger[*n]) : TG_NOMEM;
+        err = bigger ? tg_data_row_read(stmt, &bigger[*n]) : TG_NOMEM;
         *n += !err;
     }
     enum tg_err failed = tg_db_done(db, stmt);

@@ -289,8 +289,11 @@ enum tg_err tg_data_prepare(struct tg_store *store, const char *sha256, const vo
 
 void tg_data_prepared_release(struct tg_store *store, struct tg_stored *stored)
 {
-    if (stored->held)
+    if (stored->held) {
         tg_data_unhold(store, stored->sha256, false);
+        if (!stored->content && !atomic_load(&store->in_doubt))
+            tg_data_unlink(store, stored->sha256);
+    }
     free(stored->format);
     free(stored->members);
     free(stored->content);

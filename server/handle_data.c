@@ -20,6 +20,7 @@
 /* The state of one upload request. */
 struct receiving {
     struct tg_upload *upload;    /* NULL: already stored */
+    struct tg_data_row row;      /* what is stored already */
     uint64_t first, last, total; /* of Content-Range */
     bool ranged;
 };
@@ -78,37 +79,49 @@ static enum tg_err begin_upload(struct tg_request *request, struct tg_response *
     return err;
 }
 
+/* Whether the data is stored, and will be when the job that needs it comes. */
+static enum tg_err find_stored(const struct tg_request *request, struct tg_data_row *row,
+                               bool *stored, struct tg_report *report)
+{
+    struct tg_store *store = request->server->store;
+    enum tg_err err = tg_data_get(store, request->arg[0], row, NULL);
+    if (!err) {
+        err = tg_data_touch(store, request->arg[0], report);
+        if (err)
+            tg_data_row_release(row);
+    }
+    *stored = !err;
+    return err == TG_NOT_FOUND ? TG_OK : err;
+}
+
+static enum tg_err begin(struct tg_request *request, struct tg_response *response,
+                         struct receiving *receiving, struct tg_report *report)
+{
+    bool stored = false;
+    if (request->arg[0]) {
+        TG_TRY(check_digest(request->arg[0], report));
+        TG_TRY(find_stored(request, &receiving->row, &stored, report));
+    }
+    if (stored)
+        return tg_request_header(request, "Expect")
+                   ? answer_data(response, 200, &receiving->row)
+                   : TG_OK;
+    if (atomic_load(&request->server->draining))
+        return tg_fault_add(report, TG_DRAINING, NULL, "The daemon is shutting down.");
+    return begin_upload(request, response, receiving, report);
+}
+
 enum tg_err tg_begin_data(struct tg_request *request, struct tg_response *response,
                           struct tg_report *report)
 {
-    const char *expect = tg_request_header(request, "Expect");
-    struct tg_data_row row;
-    bool stored = false;
-    enum tg_err err = TG_OK;
-    if (request->arg[0]) {
-        TG_TRY(check_digest(request->arg[0], report));
-        stored = !tg_data_get(request->server->store, request->arg[0], &row, NULL);
-    }
-    if (stored) {
-        if (expect)
-            err = answer_data(response, 200, &row);
-        tg_data_row_release(&row);
-        if (expect)
-            return err;
-    } else if (atomic_load(&request->server->draining)) {
-        return tg_fault_add(report, TG_DRAINING, NULL, "The daemon is shutting down.");
-    }
     struct receiving *receiving = calloc(1, sizeof(*receiving));
     if (!receiving)
         return TG_NOMEM;
-    if (!stored)
-        err = begin_upload(request, response, receiving, report);
-    if (err) {
-        free(receiving);
-        return err;
-    }
     request->stream_state = receiving;
-    return TG_OK;
+    enum tg_err err = begin(request, response, receiving, report);
+    if (err || response->status)
+        tg_abort_data(request);
+    return err;
 }
 
 enum tg_err tg_piece_data(struct tg_request *request, const char *p, size_t n,
@@ -128,6 +141,7 @@ void tg_abort_data(struct tg_request *request)
     struct receiving *receiving = request->stream_state;
     if (receiving->upload)
         tg_upload_abort(receiving->upload);
+    tg_data_row_release(&receiving->row);
     free(receiving);
     request->stream_state = NULL;
 }
@@ -151,13 +165,11 @@ enum tg_err tg_handle_data_end(struct tg_request *request, struct tg_response *r
                                struct tg_report *report)
 {
     struct receiving receiving = *(struct receiving *)request->stream_state;
-    struct tg_data_row row;
+    struct tg_data_row row = receiving.row;
     bool created = false;
     free(request->stream_state);
     request->stream_state = NULL;
-    if (!receiving.upload) {
-        TG_TRY(tg_data_get(request->server->store, request->arg[0], &row, report));
-    } else {
+    if (receiving.upload) {
         if (receiving.ranged && (receiving.last + 1 < receiving.total ||
                                  request->nbody != receiving.last - receiving.first + 1))
             return end_part(request, &receiving, response, report);

@@ -23,7 +23,8 @@
 #include "server/notify.h"
 #include "server/routes.h"
 
-static const double memory_share = 0.8, keeper_every_s = 60, http_grace_s = 2;
+static const double memory_share = 0.8, keeper_every_s = 60, http_grace_s = 2,
+                    stop_margin_s = 60;
 /* For the daemon itself: connections, SQLite, bodies under way. */
 static const uint64_t memory_base = 64 << 20, memory_least = 64 << 20;
 
@@ -264,6 +265,15 @@ static void wait_for_jobs(struct tg_server *server)
 
 /* Down ------------------------------------------------------------------------------- */
 
+/* systemd waits for the grace of jobs and of connections, and for the ends being written. */
+static void tell_stopping(const struct tg_config *config)
+{
+    char text[64];
+    const double seconds = config->drain + http_grace_s + stop_margin_s;
+    snprintf(text, sizeof(text), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%.0f", seconds * 1e6);
+    tg_notify(text);
+}
+
 static void stop(struct service *service)
 {
     struct tg_server *server = &service->server;
@@ -297,7 +307,7 @@ enum tg_err tg_serve(const struct tg_config *config, const char *store_dir,
         announce(&service, store_dir);
         wait_for_end(&service.server);
         tg_log(TG_LOG_INFO, "shutting down");
-        tg_notify("STOPPING=1");
+        tell_stopping(config);
         atomic_store(&service.server.draining, true);
         tg_pool_close(service.server.pool);
         wait_for_jobs(&service.server);

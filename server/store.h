@@ -203,6 +203,9 @@ void tg_data_row_release(struct tg_data_row *row);
 
 TG_MUST_CHECK enum tg_err tg_data_get(struct tg_store *store, const char *sha256,
                                       struct tg_data_row *row, struct tg_report *report);
+/* It is about to be used: retention spares it for an hour. TG_NOT_FOUND. */
+TG_MUST_CHECK enum tg_err tg_data_touch(struct tg_store *store, const char *sha256,
+                                        struct tg_report *report);
 /* Sorted by digest, after `after` (NULL: from the start). */
 TG_MUST_CHECK enum tg_err tg_data_list(struct tg_store *store, const char *after, size_t limit,
                                        struct tg_data_row **rows, size_t *n);

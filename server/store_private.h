@@ -106,6 +106,7 @@
     XX(BLOB_LIST, "SELECT sha256, bytes, created, format, members FROM blob "            \
                   "WHERE sha256 > ?1 ORDER BY sha256 LIMIT ?2")                          \
     XX(BLOB_CONTENT, "SELECT bytes, content FROM blob WHERE sha256 = ?1")                \
+    XX(BLOB_EXISTS, "SELECT 1 FROM blob WHERE sha256 = ?1")                              \
     XX(BLOB_IS_FILE, "SELECT 1 FROM blob WHERE sha256 = ?1 AND content IS NULL")         \
     XX(BLOB_TOTAL, "SELECT COUNT(*), SUM(bytes) FROM blob")                              \
     XX(BLOB_USE, "SELECT bytes, " TG_BLOB_IN_USE("?1") ", content IS NULL FROM blob "    \
@@ -203,6 +204,7 @@ struct tg_store {
     double probe_s;
     struct timespec probe_at;
     atomic_bool writable;
+    atomic_bool in_doubt;    /* a commit failed, and a crash now might bring it back */
 
     struct tg_db db;         /* writer thread only, as the next three */
     struct tg_pending pending;
@@ -292,10 +294,13 @@ TG_MUST_CHECK enum tg_err tg_data_prepare(struct tg_store *store, const char *sh
                                           const void *head, size_t nhead, const void *body,
                                           size_t nbody, struct tg_stored *stored,
                                           struct tg_report *report);
+/* Unholds it, and removes its file if no row came to name it. */
 void tg_data_prepared_release(struct tg_store *store, struct tg_stored *stored);
 /* Writes the row. Writer thread. */
 TG_MUST_CHECK enum tg_err tg_data_insert(struct tg_store *store,
                                          const struct tg_stored *stored, bool *created);
+/* A row of the columns that BLOB_GET and BLOB_LIST select. */
+TG_MUST_CHECK enum tg_err tg_data_row_read(sqlite3_stmt *stmt, struct tg_data_row *row);
 /* Format and members of the bytes. */
 TG_MUST_CHECK enum tg_err tg_data_recognise(const void *bytes, size_t n,
                                             struct tg_stored *stored,

@@ -134,10 +134,17 @@ static enum tg_err begin(struct tg_store *store)
 
 static enum tg_err commit(struct tg_store *store)
 {
-    TG_TRY(tg_db_fail(&store->db, tg_db_rc(TG_POINT("store.commit"))));
     struct timespec t0, t1;
     clock_gettime(CLOCK_MONOTONIC, &t0);
-    TG_TRY(tg_db_run(&store->db, TG_SQL_COMMIT, ""));
+    enum tg_err err = tg_db_fail(&store->db, tg_db_rc(TG_POINT("store.commit")));
+    if (!err)
+        err = tg_db_run(&store->db, TG_SQL_COMMIT, "");
+    if (err) {
+        /* On a full disk the log cannot hold the end of the transaction. */
+        if ((store->db.rc & 0xff) != SQLITE_FULL)
+            atomic_store(&store->in_doubt, true);
+        return err;
+    }
     clock_gettime(CLOCK_MONOTONIC, &t1);
     int64_t ns = (t1.tv_sec - t0.tv_sec) * INT64_C(1000000000) + t1.tv_nsec - t0.tv_nsec;
     atomic_fetch_add(&store->commit_ns, (uint64_t)ns);
@@ -275,6 +282,7 @@ static void probe_locked(struct tg_store *store)
     bool works = probe(store);
     pthread_mutex_lock(&store->mu);
     if (works) {
+        atomic_store(&store->in_doubt, false); /* its place in the log is overwritten */
         atomic_store(&store->writable, true);
         tg_log(TG_LOG_INFO, "the store takes new work again");
     } else {

@@ -273,16 +273,23 @@ static enum tg_err settle(struct tg_upload *upload, struct tg_stored *stored,
 struct insert_args {
     const struct tg_stored *stored;
     bool *created;
+    struct tg_data_row *row;
 };
 
 static enum tg_err insert_op(struct tg_store *store, void *arg)
 {
     const struct insert_args *args = arg;
-    return tg_data_insert(store, args->stored, args->created);
+    TG_TRY(tg_data_insert(store, args->stored, args->created));
+    sqlite3_stmt *stmt = tg_db_query(&store->db, TG_SQL_BLOB_GET, "s", args->stored->sha256);
+    enum tg_err err = stmt && tg_db_row(&store->db, stmt)
+                          ? tg_data_row_read(stmt, args->row)
+                          : TG_STORE;
+    enum tg_err failed = tg_db_done(&store->db, stmt);
+    return failed ? failed : err;
 }
 
 static enum tg_err end(struct tg_upload *upload, struct tg_stored *stored, bool *created,
-                       struct tg_report *report)
+                       struct tg_data_row *row, struct tg_report *report)
 {
     TG_TRY(flush(upload, report));
     TG_TRY(check_digest(upload, stored->sha256, report));
@@ -290,7 +297,7 @@ static enum tg_err end(struct tg_upload *upload, struct tg_stored *stored, bool 
     stored->held = true;
     stored->bytes = upload->bytes;
     TG_TRY(settle(upload, stored, report));
-    struct insert_args args = {stored, created};
+    struct insert_args args = {stored, created, row};
     return tg_store_post(upload->store, insert_op, &args, report);
 }
 
@@ -301,11 +308,11 @@ enum tg_err tg_upload_end(struct tg_upload *upload, bool *created,
     struct tg_stored stored = {.content = NULL};
     memset(row, 0, sizeof *row);
     *created = false;
-    enum tg_err err = end(upload, &stored, created, report);
+    enum tg_err err = end(upload, &stored, created, row, report);
     upload->discard = true; /* the bytes are in their place, or not to be trusted */
     release(upload);
-    if (!err)
-        err = tg_data_get(store, stored.sha256, row, report);
+    if (err)
+        tg_data_row_release(row);
     tg_data_prepared_release(store, &stored);
     return err;
 }

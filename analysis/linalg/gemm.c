@@ -27,7 +27,8 @@ static CBLAS_TRANSPOSE trans_of(enum tg_trans t)
 }
 
 /* op(X) of a row-major X begins at row, column of op(X). */
-static const double *at(enum tg_trans t, const double *x, size_t ld, int64_t row, int64_t col)
+static const double *at(enum tg_trans t, const double *x, size_t ld, int64_t row,
+                        int64_t col)
 {
     return t == TG_T ? x + (size_t)col * ld + row : x + (size_t)row * ld + col;
 }
@@ -44,7 +45,8 @@ struct product {
 };
 
 /* C[i0.., j0..] over the whole inner dimension, in cuts. */
-static enum tg_err multiply(const struct product *p, int64_t i0, int64_t j0, int64_t m, int64_t n)
+static enum tg_err multiply(const struct product *p, int64_t i0, int64_t j0, int64_t m,
+                            int64_t n)
 {
     double *c = p->c + (size_t)i0 * p->ldc + j0;
     double beta = p->beta;
@@ -52,8 +54,8 @@ static enum tg_err multiply(const struct product *p, int64_t i0, int64_t j0, int
     do {
         int64_t k = tg_min_i64(p->k - k0, INNER);
         TG_TRY(tg_ctx_poll(p->ctx));
-        cblas_dgemm(CblasRowMajor, trans_of(p->ta), trans_of(p->tb), (int)m, (int)n, (int)k,
-                    p->alpha, at(p->ta, p->a, p->lda, i0, k0), (int)p->lda,
+        cblas_dgemm(CblasRowMajor, trans_of(p->ta), trans_of(p->tb), (int)m, (int)n,
+                    (int)k, p->alpha, at(p->ta, p->a, p->lda, i0, k0), (int)p->lda,
                     at(p->tb, p->b, p->ldb, k0, j0), (int)p->ldb, beta, c, (int)p->ldc);
         beta = 1;
         k0 += INNER;
@@ -70,13 +72,15 @@ static enum tg_err gemm_tile(void *arg, int64_t tile, unsigned lane)
                     tg_min_i64(p->edge_n, p->n - j0));
 }
 
-enum tg_err tg_gemm(const struct tg_ctx *ctx, enum tg_trans ta, enum tg_trans tb, int64_t m,
-                    int64_t n, int64_t k, double alpha, const double *a, size_t lda,
-                    const double *b, size_t ldb, double beta, double *c, size_t ldc)
+enum tg_err tg_gemm(const struct tg_ctx *ctx, enum tg_trans ta, enum tg_trans tb,
+                    int64_t m, int64_t n, int64_t k, double alpha, const double *a,
+                    size_t lda, const double *b, size_t ldb, double beta, double *c,
+                    size_t ldc)
 {
     if (m == 0 || n == 0)
         return TG_OK;
-    struct product p = {ctx, ta, tb, m, n, k, alpha, beta, a, b, c, lda, ldb, ldc, 0, 0, 0};
+    struct product p = {ctx, ta, tb,  m,   n,   k, alpha, beta, a,
+                        b,   c,  lda, ldb, ldc, 0, 0,     0};
     p.edge_m = tg_tile_edge(m, EDGE);
     p.edge_n = tg_tile_edge(n, EDGE);
     /* A single tile of real work is halved along its longer side. */
@@ -91,7 +95,9 @@ enum tg_err tg_gemm(const struct tg_ctx *ctx, enum tg_trans ta, enum tg_trans tb
     return tg_ctx_parallel(ctx, rows * p.columns, gemm_tile, &p);
 }
 
-/* Tiles of the lower triangle, counted row by row: tile t is row r, column t - r (r + 1) / 2. */
+/*
+ * Tiles of the lower triangle, counted row by row: tile t is row r, column t - r (r + 1) / 2.
+ */
 static enum tg_err syrk_tile(void *arg, int64_t tile, unsigned lane)
 {
     (void)lane;
@@ -118,14 +124,15 @@ static enum tg_err syrk_tile(void *arg, int64_t tile, unsigned lane)
     return TG_OK;
 }
 
-enum tg_err tg_syrk_lower(const struct tg_ctx *ctx, enum tg_trans trans, int64_t n, int64_t k,
-                          double alpha, const double *a, size_t lda, double beta, double *c,
-                          size_t ldc)
+enum tg_err tg_syrk_lower(const struct tg_ctx *ctx, enum tg_trans trans, int64_t n,
+                          int64_t k, double alpha, const double *a, size_t lda,
+                          double beta, double *c, size_t ldc)
 {
     if (n == 0)
         return TG_OK;
     enum tg_trans other = trans == TG_T ? TG_N : TG_T;
-    struct product p = {ctx, trans, other, n, n, k, alpha, beta, a, a, c, lda, lda, ldc, 0, 0, 0};
+    struct product p = {ctx, trans, other, n,   n,   k, alpha, beta, a,
+                        a,   c,     lda,   lda, ldc, 0, 0,     0};
     int64_t most = n >= 3 * EDGE ? EDGE : n >= 2 * EDGE_SMALL ? (n + 1) / 2 : n;
     p.edge_m = tg_tile_edge(n, tg_min_i64(most, EDGE));
     int64_t rows = (n + p.edge_m - 1) / p.edge_m;
@@ -164,13 +171,15 @@ static enum tg_err trsm_tile(void *arg, int64_t tile, unsigned lane)
     int64_t w = tg_min_i64(s->width, size - first);
     cblas_dtrsm(CblasRowMajor, s->left ? CblasLeft : CblasRight,
                 s->upper ? CblasUpper : CblasLower, trans_of(s->trans), CblasNonUnit,
-                (int)(s->left ? s->m : w), (int)(s->left ? w : s->n), 1, s->t, (int)s->ldt,
-                s->left ? s->b + first : s->b + (size_t)first * s->ldb, (int)s->ldb);
+                (int)(s->left ? s->m : w), (int)(s->left ? w : s->n), 1, s->t,
+                (int)s->ldt, s->left ? s->b + first : s->b + (size_t)first * s->ldb,
+                (int)s->ldb);
     return TG_OK;
 }
 
 enum tg_err tg_trsm(const struct tg_ctx *ctx, bool left, bool upper, enum tg_trans trans,
-                    int64_t m, int64_t n, const double *t, size_t ldt, double *b, size_t ldb)
+                    int64_t m, int64_t n, const double *t, size_t ldt, double *b,
+                    size_t ldb)
 {
     if (m == 0 || n == 0)
         return TG_OK;
@@ -182,14 +191,24 @@ enum tg_err tg_trsm(const struct tg_ctx *ctx, bool left, bool upper, enum tg_tra
     return tg_ctx_parallel(ctx, (size + s.width - 1) / s.width, trsm_tile, &s);
 }
 
-void tg_dsyrk_block(int64_t n, int64_t k, const double *a, size_t lda, double *c)
+void tg_sgram_rows(int64_t first, int64_t m, int64_t k, const float *a, size_t lda,
+                   float *c, size_t ldc)
 {
-    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)n, (int)k, 1, a, (int)lda, 0, c,
-                (int)n);
+    const float *rows = a + (size_t)first * lda;
+    if (first)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)first, (int)k,
+                    1, rows, (int)lda, a, (int)lda, 0, c, (int)ldc);
+    cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)m, (int)k, 1, rows,
+                (int)lda, 0, c + first, (int)ldc);
 }
 
-void tg_ssyrk_block(int64_t n, int64_t k, const float *a, size_t lda, float *c)
+void tg_dgram_rows(int64_t first, int64_t m, int64_t k, const double *a, size_t lda,
+                   double *c, size_t ldc)
 {
-    cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)n, (int)k, 1, a, (int)lda, 0, c,
-                (int)n);
+    const double *rows = a + (size_t)first * lda;
+    if (first)
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)first, (int)k,
+                    1, rows, (int)lda, a, (int)lda, 0, c, (int)ldc);
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)m, (int)k, 1, rows,
+                (int)lda, 0, c + first, (int)ldc);
 }

@@ -74,12 +74,15 @@ TG_MUST_CHECK enum tg_err tg_svd(const struct tg_ctx *ctx, int64_t m, int64_t n,
                                  size_t ldvt, double *work);
 
 /*
- * Single-precision lower-triangle Gram block for streams: C (n x n, ld n) = A A^T with A
- * n x k, floats, on the calling thread, no polling (the caller keeps k small).
+ * Rows [first, first + m) of the lower triangle of A A^T, A with k columns, into C's first m
+ * rows: for streams, in single precision, on the calling thread, no polling (the caller keeps
+ * m and k small).
  */
-void tg_ssyrk_block(int64_t n, int64_t k, const float *a, size_t lda, float *c);
+void tg_sgram_rows(int64_t first, int64_t m, int64_t k, const float *a, size_t lda, float *c,
+                   size_t ldc);
 /* The same in double. */
-void tg_dsyrk_block(int64_t n, int64_t k, const double *a, size_t lda, double *c);
+void tg_dgram_rows(int64_t first, int64_t m, int64_t k, const double *a, size_t lda, double *c,
+                   size_t ldc);
 
 /* What numerical library is in use; strings are static. */
 struct tg_blas_info {

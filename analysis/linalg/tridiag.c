@@ -185,6 +185,7 @@ enum tg_err tg_tridiag(const struct tg_ctx *ctx, int64_t n, double *d, double *e
         tg_ctx_progress(ctx, "merging", 1, (double)parts, "parts");
     }
     for (int64_t k = 0; k < n; k++) {
+        TG_TRY(tg_ctx_poll(ctx));
         w[k] = d[order[k] - 1];
         memcpy(work + k * n, z + (int64_t)(order[k] - 1) * n, (size_t)n * sizeof(*z));
     }

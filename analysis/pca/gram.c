@@ -11,18 +11,16 @@
 
 enum {
     MIN_COLS = 256,
-    MAX_COLS = 8192, /* of a block; half of it in double */
+    MAX_COLS = 4096, /* of a block in double; twice that in single precision */
     PAD = 16,        /* keeps rows off the same cache sets */
     MAX_GROUPS = 16,
     LANES = 8 /* partial sums in the inner loop over a step */
 };
 
-/*
- * A block is one BLAS call, so it may not take long; and groups share this much memory.
- */
-static const double block_flops = 8e9, group_bytes = 256 << 20;
+/* Of one product in single precision, 50 ms or so; of one block; of all groups. */
+static const double panel_flops = 6e9, block_bytes = 32 << 20, group_bytes = 256 << 20;
 
-/* What one group sums up; `product` and `block` hold float or double. */
+/* What one group sums up; `product` (a panel's) and `block` hold float or double. */
 struct sums {
     double *g, *step2, *unchanged;
     void *product, *block;
@@ -37,10 +35,10 @@ struct stream {
     atomic_llong done;
 };
 
-static size_t group_doubles(int64_t t, int64_t cols)
+static size_t group_doubles(const struct tg_gram_plan *plan)
 {
-    size_t rows = (size_t)t;
-    return 2 * rows * rows + rows * (size_t)(cols + PAD) + rows;
+    size_t t = (size_t)plan->t;
+    return t * (t + 1 + (size_t)plan->rows + (size_t)plan->cols + PAD);
 }
 
 struct tg_gram_plan tg_gram_plan(const struct tg_mat *mat)
@@ -48,20 +46,22 @@ struct tg_gram_plan tg_gram_plan(const struct tg_mat *mat)
     struct tg_gram_plan plan = {.t = mat->shape[0], .d = mat->shape[1]};
     double t = (double)plan.t;
     plan.single = mat->dtype == TG_F32 || mat->dtype == TG_F16 || mat->dtype == TG_BF16;
-    plan.cols = MAX_COLS / 2;
-    while (plan.cols > MIN_COLS && 2 * t * t * (double)plan.cols > block_flops)
+    plan.cols = MAX_COLS;
+    while (plan.cols > MIN_COLS && 8 * t * (double)plan.cols > block_bytes)
         plan.cols /= 2;
+    plan.rows = (int64_t)(panel_flops / (2 * t * 2 * (double)plan.cols));
+    if (plan.rows > plan.t)
+        plan.rows = plan.t;
     if (plan.cols > plan.d)
         plan.cols = plan.d;
     plan.groups = MAX_GROUPS;
     while (plan.groups > 2 &&
-           8 * (double)plan.groups * (double)group_doubles(plan.t, plan.cols) >
-               group_bytes)
+           8 * (double)plan.groups * (double)group_doubles(&plan) > group_bytes)
         plan.groups /= 2;
     int64_t blocks = (plan.d + plan.cols - 1) / plan.cols;
     while (plan.groups > 1 && plan.groups > blocks)
         plan.groups /= 2;
-    plan.work = (size_t)plan.groups * group_doubles(plan.t, plan.cols);
+    plan.work = (size_t)plan.groups * group_doubles(&plan);
     if (plan.single)
         plan.cols *= 2; /* the same bytes */
     return plan;
@@ -77,14 +77,21 @@ static struct sums sums_of(const struct stream *stream, int64_t i)
                          .step2 = p + t * t,
                          .unchanged = p + t * t + t - 1,
                          .product = p + t * t + t,
-                         .block = p + 2 * t * t + t};
+                         .block = p + t * t + t + stream->plan.rows * t};
+}
+
+/* Rows of the panel that begins at `first`. */
+static int64_t panel(const struct stream *stream, int64_t first)
+{
+    int64_t rest = stream->plan.t - first;
+    return rest < stream->plan.rows ? rest : stream->plan.rows;
 }
 
 /*
  * One block of columns, for float and double: steps from the values as stored, then the
- * product of the rows less the reference row.
+ * product of the rows less the reference row, a panel of rows at a time.
  */
-#define DEFINE_BLOCK(name, real, read, syrk)                                             \
+#define DEFINE_BLOCK(name, real, read, gram_rows)                                        \
     static double name##_step(const real *from, const real *to, int64_t n, double *same) \
     {                                                                                    \
         double sum[LANES] = {0}, total = 0;                                              \
@@ -108,12 +115,16 @@ static struct sums sums_of(const struct stream *stream, int64_t i)
         return total;                                                                    \
     }                                                                                    \
                                                                                          \
-    static void name(const struct stream *stream, int64_t col, int64_t n,                \
-                     const struct sums *sums)                                            \
+    static enum tg_err name(const struct stream *stream, int64_t col, int64_t n,         \
+                            const struct sums *sums)                                     \
     {                                                                                    \
         int64_t t = stream->plan.t, ld = stream->plan.cols + PAD;                        \
         real *x = sums->block, *c = sums->product, *origin = x + stream->reference * ld; \
-        read(stream->mat, 0, t, col, n, x, (size_t)ld);                                  \
+        for (int64_t i = 0, m; i < t; i += m) {                                          \
+            TG_TRY(tg_ctx_poll(stream->ctx));                                            \
+            m = panel(stream, i);                                                        \
+            read(stream->mat, i, m, col, n, x + i * ld, (size_t)ld);                     \
+        }                                                                                \
         for (int64_t i = t - 1; i >= 0; i--) {                                           \
             real *at = x + i * ld;                                                       \
             if (i > 0)                                                                   \
@@ -122,14 +133,19 @@ static struct sums sums_of(const struct stream *stream, int64_t i)
                 at[j] -= origin[j];                                                      \
         }                                                                                \
         memset(origin, 0, (size_t)n * sizeof(*origin));                                  \
-        syrk(t, n, x, (size_t)ld, c);                                                    \
-        for (int64_t i = 0; i < t; i++)                                                  \
-            for (int64_t j = 0; j <= i; j++)                                             \
-                sums->g[i * t + j] += (double)c[i * t + j];                              \
+        for (int64_t first = 0, m; first < t; first += m) {                              \
+            TG_TRY(tg_ctx_poll(stream->ctx));                                            \
+            m = panel(stream, first);                                                    \
+            gram_rows(first, m, n, x, (size_t)ld, c, (size_t)t);                         \
+            for (int64_t i = 0; i < m; i++)                                              \
+                for (int64_t j = 0; j <= first + i; j++)                                 \
+                    sums->g[(first + i) * t + j] += (double)c[i * t + j];                \
+        }                                                                                \
+        return TG_OK;                                                                    \
     }
 
-DEFINE_BLOCK(block_f32, float, tg_mat_read_f32, tg_ssyrk_block)
-DEFINE_BLOCK(block_f64, double, tg_mat_read_f64, tg_dsyrk_block)
+DEFINE_BLOCK(block_f32, float, tg_mat_read_f32, tg_sgram_rows)
+DEFINE_BLOCK(block_f64, double, tg_mat_read_f64, tg_dgram_rows)
 
 static enum tg_err run_group(void *arg, int64_t i, unsigned lane)
 {
@@ -137,12 +153,15 @@ static enum tg_err run_group(void *arg, int64_t i, unsigned lane)
     struct stream *stream = arg;
     const struct tg_gram_plan *plan = &stream->plan;
     struct sums sums = sums_of(stream, i);
-    memset(sums.g, 0, (size_t)(plan->t * plan->t + plan->t) * sizeof(*sums.g));
+    for (int64_t row = 0; row <= plan->t; row++) { /* the last is step2 and unchanged */
+        TG_TRY(tg_ctx_poll(stream->ctx));
+        memset(sums.g + row * plan->t, 0, (size_t)plan->t * sizeof(*sums.g));
+    }
     for (int64_t b = i; b < stream->blocks; b += plan->groups) {
         int64_t col = b * plan->cols, rest = plan->d - col;
         TG_TRY(tg_ctx_poll(stream->ctx));
-        (plan->single ? block_f32 : block_f64)(
-            stream, col, rest < plan->cols ? rest : plan->cols, &sums);
+        TG_TRY((plan->single ? block_f32 : block_f64)(
+            stream, col, rest < plan->cols ? rest : plan->cols, &sums));
         long long done = atomic_fetch_add(&stream->done, 1) + 1;
         tg_ctx_progress(stream->ctx, "reading", (double)done, (double)stream->blocks,
                         "blocks");
@@ -151,23 +170,27 @@ static enum tg_err run_group(void *arg, int64_t i, unsigned lane)
 }
 
 /* Sums of all groups into the first, in order; both triangles of g. */
-static void add_groups(const struct stream *stream, struct tg_gram *gram)
+static enum tg_err add_groups(const struct stream *stream, struct tg_gram *gram)
 {
     int64_t t = stream->plan.t,
             n = t * t + t; /* g, step2 and unchanged lie side by side */
     double *first = sums_of(stream, 0).g;
     for (int64_t i = 1; i < stream->plan.groups; i++) {
         const double *other = sums_of(stream, i).g;
+        TG_TRY(tg_ctx_poll(stream->ctx));
         for (int64_t j = 0; j < n; j++)
             first[j] += other[j];
     }
-    for (int64_t i = 0; i < t; i++)
+    for (int64_t i = 0; i < t; i++) {
+        TG_TRY(tg_ctx_poll(stream->ctx));
         for (int64_t j = 0; j < i; j++)
             first[j * t + i] = first[i * t + j];
+    }
     gram->g = first;
     memcpy(gram->step2, first + t * t, (size_t)(t - 1) * sizeof(*first));
     gram->unchanged = first[n - 1] / ((double)(t - 1) * (double)stream->plan.d);
     gram->single = stream->plan.single;
+    return TG_OK;
 }
 
 static enum tg_err pass(struct stream *stream, struct tg_gram *gram)
@@ -175,8 +198,7 @@ static enum tg_err pass(struct stream *stream, struct tg_gram *gram)
     stream->blocks = (stream->plan.d + stream->plan.cols - 1) / stream->plan.cols;
     atomic_store(&stream->done, 0);
     TG_TRY(tg_ctx_parallel(stream->ctx, stream->plan.groups, run_group, stream));
-    add_groups(stream, gram);
-    return TG_OK;
+    return add_groups(stream, gram);
 }
 
 /* The first non-finite entry of a row, if there is one. */

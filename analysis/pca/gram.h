@@ -20,6 +20,7 @@
 struct tg_gram_plan {
     int64_t t, d;
     int64_t cols;   /* of a block */
+    int64_t rows;   /* of a panel, whose product is one stretch of work */
     int64_t groups;
     bool single;    /* products in single precision */
     size_t work;    /* doubles of workspace */

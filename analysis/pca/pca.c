@@ -90,20 +90,25 @@ static double step_product(const double *g, int64_t t, int64_t i, int64_t j)
  * spread over the dimensions that of d_eff = (tr S)^2 / tr S^2. NaN with fewer than two
  * real steps.
  */
-static double effective_dimensions(const double *g, int64_t t, const double *step2)
+static enum tg_err effective_dimensions(const struct tg_ctx *ctx, const double *g,
+                                        int64_t t, const double *step2, double *d_eff)
 {
     double sum = 0, pairs = 0;
-    for (int64_t i = 0; i + 1 < t; i++)
+    for (int64_t i = 0; i + 1 < t; i++) {
+        TG_TRY(tg_ctx_poll(ctx));
         for (int64_t j = 0; j < i; j++)
             if (step2[i] > 0 && step2[j] > 0) {
                 double product = step_product(g, t, i, j);
                 sum += fmin(product / step2[i] * (product / step2[j]), 1);
                 pairs++;
             }
-    return pairs > 0 ? pairs / sum : NAN;
+    }
+    *d_eff = pairs > 0 ? pairs / sum : NAN;
+    return TG_OK;
 }
 
-static void describe_path(const struct tg_gram *gram, struct tg_pca *pca)
+static enum tg_err describe_path(const struct tg_ctx *ctx, const struct tg_gram *gram,
+                                 struct tg_pca *pca)
 {
     int64_t t = pca->t;
     for (int64_t i = 0; i < t; i++) {
@@ -112,9 +117,9 @@ static void describe_path(const struct tg_gram *gram, struct tg_pca *pca)
         if (i > 0)
             pca->step_norm[i - 1] = sqrt(gram->step2[i - 1]);
     }
-    pca->d_eff = effective_dimensions(gram->g, t, gram->step2);
     pca->unchanged = gram->unchanged;
     pca->single = gram->single;
+    return effective_dimensions(ctx, gram->g, t, gram->step2, &pca->d_eff);
 }
 
 /* Component k of the eigenvectors in g's columns (ascending): score, sign and overlap. */
@@ -156,8 +161,10 @@ static enum tg_err solve(const struct tg_ctx *ctx, double trace, double *g,
     double *lambda = scratch->lambda, total = 0;
     for (int64_t i = 0; i < t; i++)
         total += g[i * t + i];
-    if (pca->gram)
-        memcpy(pca->gram, g, (size_t)(t * t) * sizeof(*g));
+    for (int64_t i = 0; i < t && pca->gram; i++) {
+        TG_TRY(tg_ctx_poll(ctx));
+        memcpy(pca->gram + i * t, g + i * t, (size_t)t * sizeof(*g));
+    }
     pca->total_variance = total / (double)(t - 1);
     TG_TRY(tg_eigh(ctx, t, true, g, (size_t)t, lambda, scratch->work + 2 * t * t));
     double rounding = (double)t * DBL_EPSILON * lambda[t - 1];
@@ -166,6 +173,7 @@ static enum tg_err solve(const struct tg_ctx *ctx, double trace, double *g,
     pca->ratio_error = ratio_error(pca, trace, total, lambda);
     for (int64_t k = 0; k < pca->k; k++) {
         double value = fmax(lambda[t - 1 - k], 0);
+        TG_TRY(tg_ctx_poll(ctx));
         pca->variance[k] = value / (double)(t - 1);
         pca->ratio[k] = value / total;
         project(g, k, value, pca);
@@ -179,8 +187,8 @@ static enum tg_err solve_step_null(const struct tg_ctx *ctx,
 {
     int64_t t = pca->t;
     double *g = scratch->work + t * t, total = 0;
-    tg_walk_gram(t, scratch->step2, g);
-    tg_gram_centre(t, g, scratch->mean);
+    TG_TRY(tg_walk_gram(ctx, t, scratch->step2, g, scratch->mean));
+    TG_TRY(tg_gram_centre(ctx, t, g, scratch->mean));
     for (int64_t i = 0; i < t; i++)
         total += g[i * t + i];
     TG_TRY(
@@ -209,7 +217,7 @@ enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_mat *trajectory
     struct tg_gram gram = {.step2 = scratch.step2};
     TG_TRY(tg_gram_stream(ctx, trajectory, options->from_last ? t - 1 : 0, scratch.work,
                           &gram, report));
-    describe_path(&gram, pca);
+    TG_TRY(describe_path(ctx, &gram, pca));
     expect_walk(pca);
 
     double trace = 0;
@@ -222,7 +230,7 @@ enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_mat *trajectory
         return TG_OK;
     }
     tg_ctx_progress(ctx, "solving", 0, 2, "matrices");
-    tg_gram_centre(t, gram.g, scratch.mean);
+    TG_TRY(tg_gram_centre(ctx, t, gram.g, scratch.mean));
     TG_TRY(solve(ctx, trace, gram.g, &scratch, pca));
     tg_ctx_progress(ctx, "solving", 1, 2, "matrices");
     TG_TRY(solve_step_null(ctx, &scratch, pca));

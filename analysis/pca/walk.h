@@ -11,7 +11,7 @@
 #ifndef TG_PCA_WALK_H
 #define TG_PCA_WALK_H
 
-#include <stdint.h>
+#include "core/ctx.h"
 
 /* Explained variance ratio of component k of n points: 3 / (2 (n^2-1) sin^2(pi k / 2n)). */
 double tg_walk_ratio(int64_t n, int64_t k);
@@ -21,11 +21,14 @@ double tg_walk_mode(int64_t n, int64_t k, int64_t t);
 
 /*
  * The Gram matrix (n x n) of a walk whose steps are orthogonal and have the n - 1 given
- * squared lengths: G_ij = sum of step2[s] over s < min(i, j).
+ * squared lengths: G_ij = sum of step2[s] over s < min(i, j). `distance2` has n doubles of
+ * scratch.
  */
-void tg_walk_gram(int64_t n, const double *step2, double *g);
+TG_MUST_CHECK enum tg_err tg_walk_gram(const struct tg_ctx *ctx, int64_t n,
+                                       const double *step2, double *g, double *distance2);
 
 /* G := C G C with C = I - 11^T/n, for symmetric G; `mean` has n doubles of scratch. */
-void tg_gram_centre(int64_t n, double *g, double *mean);
+TG_MUST_CHECK enum tg_err tg_gram_centre(const struct tg_ctx *ctx, int64_t n, double *g,
+                                         double *mean);
 
 #endif

@@ -111,25 +111,21 @@ END_TEST
 
 /* Submitting ------------------------------------------------------------------------- */
 
-/* How the job ended: well, or for want of memory. */
-static void check_end(const char *id, long round)
+/* How the job of the last answer ended: well, or for want of memory. */
+static void check_end(long round)
 {
-    char line[80];
-    snprintf(line, sizeof(line), "GET /v1/jobs/%s?wait=20", id);
-    ck_assert_int_eq(torture_ask(line, NULL, NULL, 0), 200);
-    bool well = strstr(torture_body, "\"state\":\"succeeded\"");
+    bool well = strstr(torture_body, "\"state\":\"succeeded\"") &&
+                strstr(torture_body, "\"result\":{");
     bool starved = strstr(torture_body, "\"state\":\"failed\"") &&
                    strstr(torture_body, "/v1/problems/out-of-memory");
     ck_assert_msg(well || starved, "allocation %ld: %s", round, torture_body);
-    snprintf(line, sizeof(line), "GET /v1/jobs/%s/result", id);
-    ck_assert_int_eq(torture_ask(line, NULL, NULL, 0), well ? 200 : 409);
 }
 
 /* The whole way: decoding, commits, the worker, the analysis, its result, the answer. */
 START_TEST(a_job_is_done_once_whatever_allocation_fails)
 {
     char headers[120], id[TG_ID_SIZE], first[TG_ID_SIZE];
-    size_t n = strlen(torture_request), jobs = 0;
+    size_t n = strlen(torture_request);
     for (long round = 1;; round++) {
         ck_assert_int_lt(round, ROUNDS_MAX);
         snprintf(headers, sizeof(headers),
@@ -146,8 +142,10 @@ START_TEST(a_job_is_done_once_whatever_allocation_fails)
         ck_assert_msg(status == 200, "allocation %ld, again: %s", round, torture_answer);
         torture_job_id(id);
         ck_assert(!known || !strcmp(id, first));
-        ck_assert_uint_eq(torture_jobs(), ++jobs);
-        check_end(id, round);
+        check_end(round);
+        if (hit && round % 100)
+            continue;
+        ck_assert_uint_eq(torture_jobs(), (size_t)round);
         if (!hit)
             return;
     }

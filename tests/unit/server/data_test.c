@@ -308,7 +308,7 @@ START_TEST(the_same_bytes_may_come_from_many_sides)
         (void)!tg_data_delete(store, sha256, NULL); /* may hit or miss */
         for (int i = 0; i < SENDERS; i++) {
             pthread_join(thread[i], NULL);
-            ck_assert(sender[i].err == TG_OK || sender[i].err == TG_NOT_FOUND);
+            ck_assert_int_eq(sender[i].err, TG_OK);
         }
     }
     bool created;
@@ -415,6 +415,26 @@ START_TEST(retention_removes_the_oldest_unused_data)
     for (int i = 0; i < BLOBS; i++)
         ck_assert_int_eq(is_absent(sha256[i]) == TG_UNKNOWN_DATA, i == 1 || i == 2);
     ck_assert_int_eq(check_store(), TG_OK);
+}
+END_TEST
+
+START_TEST(data_that_was_asked_for_again_is_spared)
+{
+    size_t n;
+    char *bytes = make_npy(LARGE, &n), sha256[TG_SHA256_HEX];
+    bool created;
+    tg_sha256_hex(bytes, n, sha256);
+    ck_assert_int_eq(tg_data_touch(store, sha256, NULL), TG_NOT_FOUND);
+    ck_assert_int_eq(upload_all(sha256, bytes, n, &created), TG_OK);
+    struct tg_retention none = {.max_bytes = 1};
+    make_old();
+    ck_assert_int_eq(tg_data_touch(store, sha256, NULL), TG_OK);
+    ck_assert_int_eq(tg_store_retain(store, &none), TG_OK);
+    assert_holds(sha256, bytes, n);
+    make_old();
+    ck_assert_int_eq(tg_store_retain(store, &none), TG_OK);
+    ck_assert_int_eq(is_absent(sha256), TG_UNKNOWN_DATA);
+    free(bytes);
 }
 END_TEST
 
@@ -530,6 +550,25 @@ START_TEST(a_failed_upload_keeps_nothing_and_can_be_repeated)
 }
 END_TEST
 
+/* A full disk gets back what a job that was refused has written. */
+START_TEST(a_refused_job_leaves_no_file)
+{
+    size_t n;
+    char *bytes = make_npy(LARGE, &n), sha256[TG_SHA256_HEX], id[TG_ID_SIZE], path[192];
+    tg_sha256_hex(bytes, n, sha256);
+    data_file(sha256, path);
+    tg_point_set(_i ? "store.operation=full@1" : "store.commit=full@1");
+    ck_assert_int_eq(submit_with(bytes, n, sha256, id), TG_STORE);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    for (int i = 0; i < 100 && !tg_store_is_writable(store); i++)
+        nanosleep(&(struct timespec){0, 50000000}, NULL);
+    ck_assert_int_eq(submit_with(bytes, n, sha256, id), TG_OK);
+    assert_holds(sha256, bytes, n);
+    free(bytes);
+}
+END_TEST
+
+/* After an I/O error the commit might come back with a crash, and would name the file. */
 START_TEST(files_of_failed_writes_are_swept_by_retention)
 {
     size_t n;
@@ -574,12 +613,14 @@ Suite *data_suite(void)
     tcase_add_loop_test(tc, data_in_use_cannot_be_deleted, 0, 2);
     tcase_add_loop_test(tc, arrays_of_results_stay_as_long_as_the_result, 0, 2);
     tcase_add_test(tc, retention_removes_the_oldest_unused_data);
+    tcase_add_test(tc, data_that_was_asked_for_again_is_spared);
     tcase_add_test(tc, lists_are_sorted_by_digest);
     tcase_add_test(tc, check_finds_a_flipped_byte_and_a_missing_file);
     tcase_add_test(tc, files_that_nothing_names_are_swept);
 #ifdef TG_TESTING
     tcase_add_loop_test(tc, a_failed_upload_keeps_nothing_and_can_be_repeated, 0,
                         sizeof failing / sizeof *failing);
+    tcase_add_loop_test(tc, a_refused_job_leaves_no_file, 0, 2);
     tcase_add_test(tc, files_of_failed_writes_are_swept_by_retention);
 #endif
     suite_add_tcase(suite, tc);

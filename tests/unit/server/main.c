@@ -4,11 +4,17 @@
 
 Suite *accept_suite(void);
 Suite *auth_suite(void);
+Suite *config_suite(void);
 Suite *damage_suite(void);
 Suite *data_suite(void);
 Suite *events_suite(void);
 Suite *http_suite(void);
+Suite *janitor_suite(void);
+Suite *jobs_suite(void);
+Suite *machine_suite(void);
 Suite *metrics_suite(void);
+Suite *pool_suite(void);
+Suite *privilege_suite(void);
 Suite *routes_suite(void);
 Suite *scheduler_suite(void);
 Suite *store_suite(void);
@@ -18,6 +24,8 @@ int main(void)
     Suite *(*const suites[])(void) = {
         damage_suite, data_suite, events_suite, store_suite,
         accept_suite, auth_suite, http_suite, metrics_suite, routes_suite, scheduler_suite,
+        config_suite, janitor_suite, machine_suite, privilege_suite,
+        jobs_suite, pool_suite,
         NULL,
     };
     return tg_run_suites(suites);
