@@ -2,9 +2,7 @@
 /*
  * Uploads: a body of any size to disk in constant memory.
  *
- * DESIGN. Bytes are hashed as they come and written in steps of BUFFER. Every WINDOW the
- * kernel is told to write what came and to forget what it has written, so a body of many
- * GiB neither fills the page cache with dirty pages nor ends in one long fsync. The part
+ * DESIGN. Bytes are hashed as they come, while another thread writes those before. The part
  * of a known digest is called after it and survives a broken connection or a crash; its
  * bytes are hashed again when it is resumed. A part that filled the disk is removed at
  * once, so that the store can go on.
@@ -20,22 +18,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/behind.h"
 #include "server/point.h"
 
-enum { BUFFER = 1 << 20, WINDOW = 8 << 20 };
+enum { BUFFER = 1 << 20 }; /* of reading back */
 
 struct tg_upload {
     struct tg_store *store;
     char sha256[TG_SHA256_HEX]; /* "" if it is not known before the end */
     char part[TG_DATA_PATH_SIZE];
     int fd;
+    struct tg_behind *behind;
     struct tg_sha256 *sha;
-    uint64_t bytes;   /* received, and lying here before */
-    uint64_t written; /* of them, handed to the kernel */
-    uint64_t window;  /* begin of the window that is filling */
-    bool discard;     /* nothing here is worth resuming */
-    size_t nbuffer;
-    char buffer[BUFFER];
+    uint64_t bytes; /* received, and lying here before */
+    bool discard;   /* nothing here is worth resuming */
 };
 
 static void part_path(const char *sha256, char path[TG_DATA_PATH_SIZE])
@@ -53,6 +49,7 @@ uint64_t tg_upload_offset(struct tg_store *store, const char *sha256)
 
 static void release(struct tg_upload *upload)
 {
+    tg_behind_free(upload->behind);
     if (upload->fd >= 0)
         close(upload->fd);
     if (upload->discard)
@@ -67,16 +64,20 @@ static void release(struct tg_upload *upload)
 
 static enum tg_err rehash(struct tg_upload *upload, struct tg_report *report)
 {
-    for (uint64_t at = 0; at < upload->bytes;) {
-        ssize_t n = (errno = TG_POINT("upload.read"))
-                        ? -1
-                        : pread(upload->fd, upload->buffer, BUFFER, (off_t)at);
-        if (n <= 0)
-            return tg_store_file_failed(upload->store, n < 0 ? errno : EIO, report);
-        tg_sha256_add(upload->sha, upload->buffer, (size_t)n);
-        at += (uint64_t)n;
+    char *buffer = upload->bytes ? malloc(BUFFER) : NULL;
+    ssize_t n = 1;
+    if (upload->bytes && !buffer)
+        return TG_NOMEM;
+    errno = 0;
+    for (uint64_t at = 0; n > 0 && at < upload->bytes; at += (uint64_t)n) {
+        n = (errno = TG_POINT("upload.read")) ? -1
+                                              : pread(upload->fd, buffer, BUFFER, (off_t)at);
+        if (n > 0)
+            tg_sha256_add(upload->sha, buffer, (size_t)n);
     }
-    return TG_OK;
+    int error = n > 0 ? 0 : n < 0 ? errno : EIO;
+    free(buffer);
+    return error ? tg_store_file_failed(upload->store, error, report) : TG_OK;
 }
 
 static enum tg_err open_part(struct tg_upload *upload, uint64_t offset,
@@ -97,8 +98,9 @@ static enum tg_err open_part(struct tg_upload *upload, uint64_t offset,
         (errno = TG_POINT("upload.open")) ? -1 : openat(dir_fd, upload->part, how, 0600);
     if (upload->fd < 0)
         return tg_store_file_failed(upload->store, errno, report);
-    upload->bytes = upload->written = upload->window = offset;
-    return rehash(upload, report);
+    upload->bytes = offset;
+    upload->behind = tg_behind_new(upload->fd, offset);
+    return upload->behind ? rehash(upload, report) : TG_NOMEM;
 }
 
 static enum tg_err begin(struct tg_upload *upload, const char *sha256, uint64_t offset,
@@ -128,10 +130,9 @@ enum tg_err tg_upload_begin(struct tg_store *store, const char *sha256, uint64_t
                             struct tg_upload **result, struct tg_report *report)
 {
     *result = NULL;
-    struct tg_upload *upload = malloc(sizeof *upload);
+    struct tg_upload *upload = calloc(1, sizeof *upload);
     if (!upload)
         return TG_NOMEM;
-    memset(upload, 0, offsetof(struct tg_upload, buffer)); /* leaves the buffer's pages */
     upload->store = store;
     upload->fd = -1;
     enum tg_err err = begin(upload, sha256, offset, report);
@@ -144,46 +145,20 @@ enum tg_err tg_upload_begin(struct tg_store *store, const char *sha256, uint64_t
 
 /* Writing ---------------------------------------------------------------------------- */
 
-/*
- * Starts writing the window that is full, waits for the one before and drops its pages.
- */
-static void push_window(struct tg_upload *upload)
+/* What a failed write leaves is of no use, and may be what filled the disk. */
+static enum tg_err check_written(struct tg_upload *upload, int error, struct tg_report *report)
 {
-    const unsigned all =
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    if (upload->written - upload->window < WINDOW)
-        return;
-    off_t at = (off_t)upload->window, n = (off_t)(upload->written - upload->window);
-    sync_file_range(upload->fd, at, n, SYNC_FILE_RANGE_WRITE);
-    if (at >= WINDOW) {
-        sync_file_range(upload->fd, at - WINDOW, WINDOW, all);
-        posix_fadvise(upload->fd, at - WINDOW, WINDOW, POSIX_FADV_DONTNEED);
-    }
-    upload->window = upload->written;
-}
-
-static enum tg_err put(struct tg_upload *upload, const void *p, size_t n,
-                       struct tg_report *report)
-{
-    int error = TG_POINT("upload.write");
     if (!error)
-        error = tg_data_write(upload->fd, p, n);
-    if (error) {
-        upload->discard = true;
-        if (ftruncate(upload->fd, 0) < 0)
-            unlinkat(upload->store->dir_fd, upload->part, 0);
-        return tg_store_file_failed(upload->store, error, report);
-    }
-    upload->written += n;
-    push_window(upload);
-    return TG_OK;
+        return TG_OK;
+    upload->discard = true;
+    if (ftruncate(upload->fd, 0) < 0)
+        unlinkat(upload->store->dir_fd, upload->part, 0);
+    return tg_store_file_failed(upload->store, error, report);
 }
 
 static enum tg_err flush(struct tg_upload *upload, struct tg_report *report)
 {
-    size_t n = upload->nbuffer;
-    upload->nbuffer = 0;
-    return n ? put(upload, upload->buffer, n, report) : TG_OK;
+    return check_written(upload, tg_behind_flush(upload->behind), report);
 }
 
 enum tg_err tg_upload_write(struct tg_upload *upload, const void *p, size_t n,
@@ -200,17 +175,7 @@ enum tg_err tg_upload_write(struct tg_upload *upload, const void *p, size_t n,
     }
     tg_sha256_add(upload->sha, p, n);
     upload->bytes += n;
-    if (upload->nbuffer + n < BUFFER) {
-        memcpy(upload->buffer + upload->nbuffer, p, n);
-        upload->nbuffer += n;
-        return TG_OK;
-    }
-    TG_TRY(flush(upload, report));
-    if (n >= BUFFER)
-        return put(upload, p, n, report);
-    memcpy(upload->buffer, p, n);
-    upload->nbuffer = n;
-    return TG_OK;
+    return check_written(upload, tg_behind_put(upload->behind, p, n), report);
 }
 
 /* Ending ----------------------------------------------------------------------------- */

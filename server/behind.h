@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Writing behind: one thread fills a buffer while another writes the one before.
+ *
+ * DESIGN. For files that grow at their end. Two buffers take turns; the thread that writes is
+ * started with the first one handed over, so a small file costs none. Pieces end at multiples
+ * of the buffer's size in the file and are written past the page cache where the file system
+ * can: the same pages are then used again and again, where the cache would take new ones for
+ * every byte. Elsewhere the kernel is told to write each window and then to forget it, so a
+ * file of many GiB neither fills the cache with dirty pages nor ends in one long fsync.
+ */
+#ifndef TG_SERVER_BEHIND_H
+#define TG_SERVER_BEHIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tg_behind;
+
+/* For bytes that follow the first `at` of `fd`, which stays the caller's. NULL without memory. */
+struct tg_behind *tg_behind_new(int fd, uint64_t at);
+
+/*
+ * Ends the thread after the piece it is writing; what was not flushed is dropped. NULL is
+ * allowed.
+ */
+void tg_behind_free(struct tg_behind *behind);
+
+/* Take n bytes. 0, or the errno of a write that failed, now or before: then nothing is taken. */
+int tg_behind_put(struct tg_behind *behind, const void *p, size_t n);
+
+/* Hand everything to the kernel and wait for it. Errors as tg_behind_put. */
+int tg_behind_flush(struct tg_behind *behind);
+
+#endif
