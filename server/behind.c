@@ -2,11 +2,13 @@
 /* Writing behind: two buffers that take turns. */
 #include "server/behind.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/point.h"
 #include "server/store_private.h"
@@ -19,7 +21,8 @@ struct tg_behind {
     uint64_t begin;   /* of the buffer that is filling, in the file */
     unsigned filling; /* which buffer */
     size_t filled;
-    bool direct, started;
+    bool direct, refused; /* past the page cache now; the file system will not have it */
+    bool started;
     pthread_t thread;
     pthread_mutex_t mu;
     pthread_cond_t turn;
@@ -48,7 +51,7 @@ struct tg_behind *tg_behind_new(int fd, uint64_t at)
  */
 static void choose_way(struct tg_behind *behind, size_t n)
 {
-    bool whole = behind->at % BLOCK == 0 && n % BLOCK == 0;
+    bool whole = behind->at % BLOCK == 0 && n % BLOCK == 0 && !behind->refused;
     int flags = fcntl(behind->fd, F_GETFL);
     if (flags >= 0 && whole != behind->direct &&
         fcntl(behind->fd, F_SETFL, whole ? flags | O_DIRECT : flags & ~O_DIRECT) == 0)
@@ -73,6 +76,12 @@ static int write_piece(struct tg_behind *behind, const char *p, size_t n)
     int error = TG_POINT("upload.write");
     if (!error)
         error = tg_data_write(behind->fd, p, n);
+    if (error == EINVAL && behind->direct) { /* larger blocks are wanted, or it only says it can */
+        behind->refused = true;
+        choose_way(behind, n);
+        error = ftruncate(behind->fd, (off_t)behind->at) < 0 ? errno
+                                                             : tg_data_write(behind->fd, p, n);
+    }
     if (!error && !behind->direct && n == BUFFER)
         push(behind, behind->at, n);
     behind->at += n;

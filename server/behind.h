@@ -26,7 +26,10 @@ struct tg_behind *tg_behind_new(int fd, uint64_t at);
  */
 void tg_behind_free(struct tg_behind *behind);
 
-/* Take n bytes. 0, or the errno of a write that failed, now or before: then nothing is taken. */
+/*
+ * Take n bytes. 0, or the errno of a write that failed, now or before: bytes are then missing
+ * at the file's end.
+ */
 int tg_behind_put(struct tg_behind *behind, const void *p, size_t n);
 
 /* Hand everything to the kernel and wait for it. Errors as tg_behind_put. */

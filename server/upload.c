@@ -62,22 +62,29 @@ static void release(struct tg_upload *upload)
 
 /* Beginning -------------------------------------------------------------------------- */
 
+static enum tg_err rehash_into(struct tg_upload *upload, char *buffer,
+                               struct tg_report *report)
+{
+    for (uint64_t at = 0; at < upload->bytes;) {
+        ssize_t n = (errno = TG_POINT("upload.read"))
+                        ? -1
+                        : pread(upload->fd, buffer, BUFFER, (off_t)at);
+        if (n <= 0)
+            return tg_store_file_failed(upload->store, n < 0 ? errno : EIO, report);
+        tg_sha256_add(upload->sha, buffer, (size_t)n);
+        at += (uint64_t)n;
+    }
+    return TG_OK;
+}
+
 static enum tg_err rehash(struct tg_upload *upload, struct tg_report *report)
 {
-    char *buffer = upload->bytes ? malloc(BUFFER) : NULL;
-    ssize_t n = 1;
-    if (upload->bytes && !buffer)
-        return TG_NOMEM;
-    errno = 0;
-    for (uint64_t at = 0; n > 0 && at < upload->bytes; at += (uint64_t)n) {
-        n = (errno = TG_POINT("upload.read")) ? -1
-                                              : pread(upload->fd, buffer, BUFFER, (off_t)at);
-        if (n > 0)
-            tg_sha256_add(upload->sha, buffer, (size_t)n);
-    }
-    int error = n > 0 ? 0 : n < 0 ? errno : EIO;
+    if (!upload->bytes)
+        return TG_OK;
+    char *buffer = malloc(BUFFER);
+    enum tg_err err = buffer ? rehash_into(upload, buffer, report) : TG_NOMEM;
     free(buffer);
-    return error ? tg_store_file_failed(upload->store, error, report) : TG_OK;
+    return err;
 }
 
 static enum tg_err open_part(struct tg_upload *upload, uint64_t offset,

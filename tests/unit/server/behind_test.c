@@ -3,9 +3,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "server/behind.h"
@@ -29,6 +31,20 @@ static void free_bytes(void)
 {
     free(sent);
     free(kept);
+}
+
+/* A file system that says it can write past the page cache, and cannot. */
+static bool picky;
+static int refusals;
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    if (picky && fcntl(fd, F_GETFL) & O_DIRECT) {
+        refusals++;
+        errno = EINVAL;
+        return -1;
+    }
+    return syscall(SYS_write, fd, p, n);
 }
 
 /* A file that is gone when it is closed. */
@@ -71,6 +87,20 @@ START_TEST(bytes_arrive_in_order_also_after_a_break_anywhere)
 }
 END_TEST
 
+START_TEST(a_file_system_that_refuses_is_written_to_as_usual)
+{
+    int fd = open_file(O_RDWR | O_APPEND);
+    picky = true;
+    write_part(fd, 0, SIZE, 1 << 20);
+    picky = false;
+    ck_assert_int_eq(refusals, 1);
+    ck_assert_int_eq(lseek(fd, 0, SEEK_END), SIZE);
+    ck_assert_int_eq(pread(fd, kept, SIZE, 0), SIZE);
+    ck_assert(!memcmp(sent, kept, SIZE));
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_failed_write_is_told_and_stays)
 {
     int fd = open_file(O_RDONLY), error = 0;
@@ -103,6 +133,7 @@ Suite *behind_suite(void)
     TCase *tc = tcase_create("writing behind");
     tcase_add_checked_fixture(tc, make_bytes, free_bytes);
     tcase_add_loop_test(tc, bytes_arrive_in_order_also_after_a_break_anywhere, 0, 6);
+    tcase_add_test(tc, a_file_system_that_refuses_is_written_to_as_usual);
     tcase_add_test(tc, a_failed_write_is_told_and_stays);
     tcase_add_test(tc, what_was_not_flushed_is_dropped);
     suite_add_tcase(suite, tc);
