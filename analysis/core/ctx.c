@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Context: stop word, progress and the loan of cores. */
+/* Context: stop word, progress, the loan of cores, and what is kept and shown. */
 #include "core/ctx.h"
 
 enum tg_err tg_ctx_poll(const struct tg_ctx *ctx)
@@ -47,4 +47,22 @@ void tg_ctx_progress(const struct tg_ctx *ctx, const char *phase, double done, d
 {
     if (ctx->progress)
         ctx->progress(ctx->runner, phase, done, total, unit);
+}
+
+bool tg_ctx_recall(const struct tg_ctx *ctx, const char *key, void *data, size_t n)
+{
+    return ctx->recall && ctx->recall(ctx->runner, key, data, n);
+}
+
+void tg_ctx_keep(const struct tg_ctx *ctx, const char *key, const void *data, size_t n)
+{
+    if (ctx->keep)
+        ctx->keep(ctx->runner, key, data, n);
+}
+
+void tg_ctx_partial(const struct tg_ctx *ctx, const char *name, int64_t rows, int64_t cols,
+                    const double *values)
+{
+    if (ctx->partial)
+        ctx->partial(ctx->runner, name, rows, cols, values);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Context: the stop word, tiles with and without a runner, progress. */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/ctx.h"
@@ -118,6 +119,66 @@ START_TEST(progress_reaches_the_runner)
 }
 END_TEST
 
+/* A runner that remembers one thing. */
+struct memory {
+    char key[TG_KEY_MAX];
+    char data[16];
+    size_t n;
+    int64_t rows, cols;
+};
+
+static bool recall(void *runner, const char *key, void *data, size_t n)
+{
+    struct memory *memory = runner;
+    if (n != memory->n || strcmp(key, memory->key))
+        return false;
+    memcpy(data, memory->data, n);
+    return true;
+}
+
+static void keep(void *runner, const char *key, const void *data, size_t n)
+{
+    struct memory *memory = runner;
+    snprintf(memory->key, sizeof(memory->key), "%s", key);
+    memcpy(memory->data, data, n);
+    memory->n = n;
+}
+
+static void show(void *runner, const char *name, int64_t rows, int64_t cols,
+                 const double *values)
+{
+    struct memory *memory = runner;
+    ck_assert_str_eq(name, "similarity");
+    ck_assert_double_eq(values[0], 0.5);
+    memory->rows = rows;
+    memory->cols = cols;
+}
+
+START_TEST(what_is_kept_and_shown_goes_to_the_runner)
+{
+    struct memory memory = {0};
+    struct tg_ctx ctx = {.runner = &memory, .recall = recall, .keep = keep, .partial = show};
+    double value = 2.5, again = 0, half = 0.5;
+    ck_assert(!tg_ctx_recall(&ctx, "a", &again, sizeof(again)));
+    tg_ctx_keep(&ctx, "a", &value, sizeof(value));
+    ck_assert(tg_ctx_recall(&ctx, "a", &again, sizeof(again)));
+    ck_assert_double_eq(again, 2.5);
+    tg_ctx_partial(&ctx, "similarity", 1, 1, &half);
+    ck_assert_int_eq(memory.rows * memory.cols, 1);
+}
+END_TEST
+
+START_TEST(without_a_runner_nothing_is_kept)
+{
+    struct tg_ctx ctx = {0};
+    double value = 1;
+    tg_ctx_keep(&ctx, "a", &value, sizeof(value));
+    ck_assert(!tg_ctx_recall(&ctx, "a", &value, sizeof(value)));
+    tg_ctx_partial(&ctx, "similarity", 1, 1, &value);
+    ck_assert_double_eq(value, 1);
+}
+END_TEST
+
 Suite *ctx_suite(void)
 {
     Suite *suite = suite_create("ctx");
@@ -128,6 +189,8 @@ Suite *ctx_suite(void)
     tcase_add_loop_test(tc, the_first_error_comes_back, 1, 3);
     tcase_add_loop_test(tc, no_tile_starts_after_the_stop, 1, 3);
     tcase_add_test(tc, progress_reaches_the_runner);
+    tcase_add_test(tc, what_is_kept_and_shown_goes_to_the_runner);
+    tcase_add_test(tc, without_a_runner_nothing_is_kept);
     suite_add_tcase(suite, tc);
     return suite;
 }
