@@ -58,6 +58,8 @@
        "days a finished job is kept; 0 is no limit")                                     \
     XX(keep_data, int64_t, SIZE, "keep-data", "0", 0, 1e18,                              \
        "bytes of stored data that no job uses any more; 0 is no limit")                  \
+    XX(max_derived, int64_t, SIZE, "max-derived", "4G", 0, 1e18,                         \
+       "bytes of what analyses derived from their inputs, kept for later jobs; 0 is none") \
     XX(drain, double, REAL, "drain", "10", 0, 3600,                                      \
        "seconds running jobs get to finish at shutdown")                                 \
     XX(log_level, char *, STRING, "log-level", "info", 0, 0,                             \

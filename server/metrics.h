@@ -36,6 +36,10 @@
     XX(store_write_errors, "tangentd_store_write_errors_total", COUNTER, "failed writes") \
     XX(data_bytes, "tangentd_data_bytes", GAUGE, "bytes of stored data")                 \
     XX(data_files, "tangentd_data_files", GAUGE, "stored files")                         \
+    XX(derived_hits, "tangentd_derived_hits_total", COUNTER, "derived values recalled")  \
+    XX(derived_misses, "tangentd_derived_misses_total", COUNTER,                         \
+       "derived values asked for and not kept")                                          \
+    XX(derived_bytes, "tangentd_derived_bytes", GAUGE, "bytes of kept derived values")   \
     XX(sse_streams, "tangentd_event_streams", GAUGE, "open event streams")               \
     XX(resident_bytes, "process_resident_memory_bytes", GAUGE, "resident memory")
 

@@ -19,6 +19,7 @@
 
 #include <jansson.h>
 
+#include "server/derived.h"
 #include "server/events.h"
 #include "server/scheduler.h"
 #include "server/store.h"
@@ -32,6 +33,7 @@ struct tg_pool_options {
     size_t max_queued;
     struct tg_store *store;
     struct tg_hub *hub;
+    struct tg_derived *derived; /* NULL: what analyses derive is not kept */
 };
 
 TG_MUST_CHECK enum tg_err tg_pool_start(const struct tg_pool_options *options,

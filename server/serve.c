@@ -31,6 +31,7 @@ static const uint64_t memory_base = 64 << 20, memory_least = 64 << 20;
 struct service {
     struct tg_server server;
     struct tg_http *http;
+    struct tg_derived *derived;
     pthread_t keeper;
     pthread_mutex_t mu;
     pthread_cond_t stop; /* monotonic */
@@ -134,8 +135,9 @@ static uint64_t memory_budget(const struct tg_config *config)
     return share > memory_base + memory_least ? share - memory_base : memory_least;
 }
 
-static enum tg_err start_pool(struct tg_server *server, struct tg_report *report)
+static enum tg_err start_pool(struct service *service, struct tg_report *report)
 {
+    struct tg_server *server = &service->server;
     const struct tg_config *config = server->config;
     const struct tg_pool_options options = {
         .workers = config->workers ? (unsigned)config->workers : tg_machine_cores(),
@@ -144,6 +146,7 @@ static enum tg_err start_pool(struct tg_server *server, struct tg_report *report
         .max_queued = (size_t)config->max_queued,
         .store = server->store,
         .hub = server->hub,
+        .derived = service->derived,
     };
     TG_TRY(tg_pool_start(&options, &server->pool, report));
     server->jobs = (struct tg_jobs){
@@ -180,7 +183,8 @@ static enum tg_err start(struct service *service, const char *dir, struct tg_rep
 {
     TG_TRY(start_store(service, dir, report));
     TG_TRY(start_numbers(report));
-    TG_TRY(start_pool(&service->server, report));
+    service->derived = tg_derived_open(dir, (uint64_t)service->server.config->max_derived);
+    TG_TRY(start_pool(service, report));
     TG_TRY(recover(service, report));
     TG_TRY(start_keeper(service, report));
     return tg_http_start(&service->server, &service->http, report);
@@ -283,6 +287,7 @@ static void stop(struct service *service)
         tg_http_stop(service->http, http_grace_s);
     stop_keeper(service);
     tg_pool_stop(server->pool, 0);
+    tg_derived_close(service->derived);
     tg_store_close(server->store);
     tg_auth_free(server->auth);
     tg_hub_free(server->hub);

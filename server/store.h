@@ -6,6 +6,7 @@
  *   tangentd.db        SQLite, WAL, synchronous=FULL
  *   data/ab/abcdef...  blobs of more than TG_BLOB_INLINE_MAX bytes, by SHA-256
  *   part/              uploads under way; a broken one can be resumed
+ *   derived/           what can be derived again (server/derived.h)
  *   lock               held by the running daemon
  * One writer thread owns the write connection. Callers post an operation and sleep until
  * the transaction that holds it is on disk; whatever is waiting when the writer is free goes

@@ -146,6 +146,18 @@ static void tell_progress(void *runner, const char *phase, double done, double t
         tg_hub_bump(worker->pool->options.hub);
 }
 
+static bool recall_derived(void *runner, const char *key, void *data, size_t n)
+{
+    const struct tg_worker *worker = runner;
+    return tg_derived_recall(worker->pool->options.derived, key, data, n);
+}
+
+static void keep_derived(void *runner, const char *key, const void *data, size_t n)
+{
+    const struct tg_worker *worker = runner;
+    tg_derived_keep(worker->pool->options.derived, key, data, n);
+}
+
 static void set_limit(struct tg_worker *worker, const struct tg_job_row *row)
 {
     struct tg_pool *pool = worker->pool;
@@ -175,7 +187,9 @@ static void run_attempt(struct tg_worker *worker, const struct tg_job_row *row, 
                 .lanes = pool->options.workers,
                 .runner = worker,
                 .parallel = lend_tiles,
-                .progress = tell_progress},
+                .progress = tell_progress,
+                .recall = recall_derived,
+                .keep = keep_derived},
     };
     tg_report_init(&report);
     set_limit(worker, row);

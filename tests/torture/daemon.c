@@ -38,6 +38,7 @@ static struct tg_config config = {.listen = address,
                                   .tls_cert = empty,
                                   .tls_key = empty};
 static struct tg_http *http;
+static struct tg_derived *derived;
 
 static void bump(void *arg, uint64_t seq)
 {
@@ -70,12 +71,15 @@ void torture_start(void)
                                            .on_commit = bump,
                                            .arg = server->hub};
     ck_assert_msg(!tg_store_open(&store, &server->store, &report), "%s", report.detail);
+    derived = tg_derived_open(dir, 1 << 20);
+    ck_assert_ptr_nonnull(derived);
     const struct tg_pool_options pool = {.workers = 1,
                                          .memory_bytes = MEMORY,
                                          .long_s = 10,
                                          .max_queued = 100000,
                                          .store = server->store,
-                                         .hub = server->hub};
+                                         .hub = server->hub,
+                                         .derived = derived};
     ck_assert_msg(!tg_pool_start(&pool, &server->pool, &report), "%s", report.detail);
     server->jobs = (struct tg_jobs){server->store, server->pool, &config, MEMORY, 1};
     ck_assert_int_eq(tg_auth_load("", &server->auth, &report), TG_OK);
@@ -101,6 +105,7 @@ void torture_stop(void)
     tg_hub_close(server->hub);
     tg_http_stop(http, 1);
     tg_pool_stop(server->pool, 1);
+    tg_derived_close(derived);
     tg_store_close(server->store);
     tg_auth_free(server->auth);
     tg_hub_free(server->hub);

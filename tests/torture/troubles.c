@@ -22,7 +22,8 @@ static const char *const points[] = {
     "store.query", "store.read",   "store.begin", "store.operation", "store.commit",
     "data.open",   "data.create",  "data.write",  "data.fsync",      "data.dirsync",
     "data.mkdir",  "data.rename",  "data.map",    "data.unlink",     "upload.open",
-    "upload.read", "upload.write", "upload.map",
+    "upload.read", "upload.write", "upload.map",   "derived.open",    "derived.map",
+    "derived.create", "derived.write", "derived.rename", "derived.unlink",
 };
 enum { NPOINTS = sizeof(points) / sizeof(points[0]) };
 static const char *const actions[] = {"error", "full"};

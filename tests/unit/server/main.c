@@ -8,6 +8,7 @@ Suite *behind_suite(void);
 Suite *config_suite(void);
 Suite *damage_suite(void);
 Suite *data_suite(void);
+Suite *derived_suite(void);
 Suite *events_suite(void);
 Suite *http_suite(void);
 Suite *janitor_suite(void);
@@ -23,7 +24,7 @@ Suite *store_suite(void);
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        behind_suite, damage_suite, data_suite, events_suite, store_suite,
+        behind_suite, damage_suite, data_suite, derived_suite, events_suite, store_suite,
         accept_suite, auth_suite, http_suite, metrics_suite, routes_suite, scheduler_suite,
         config_suite, janitor_suite, machine_suite, privilege_suite,
         jobs_suite, pool_suite,
