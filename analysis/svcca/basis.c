@@ -18,8 +18,7 @@ struct centring {
     const struct tg_mat *mat;
     const struct tg_basis_scratch *scratch;
     struct tg_basis *basis;
-    int64_t columns; /* that change */
-    double scale;
+    double *x; /* n x d, where the layer goes */
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -44,7 +43,7 @@ static enum tg_err centre_columns(void *arg, int64_t tile, unsigned lane)
         to->bad[col + j] = n;
     for (int64_t row = 0; row < n; row += ROWS) {
         int64_t nrows = least(ROWS, n - row);
-        double *x = to->x + row * d + col;
+        double *x = job->x + row * d + col;
         TG_TRY(tg_ctx_poll(job->ctx));
         tg_mat_read_f64(job->mat, row, nrows, col, m, x, (size_t)d);
         if (row == 0)
@@ -60,7 +59,7 @@ static enum tg_err centre_columns(void *arg, int64_t tile, unsigned lane)
     for (int64_t j = 0; j < m; j++)
         peak[j] = isfinite(sum[j]) ? 0 : INFINITY;
     for (int64_t row = 0; row < n; row += ROWS) {
-        double *x = to->x + row * d + col;
+        double *x = job->x + row * d + col;
         TG_TRY(tg_ctx_poll(job->ctx));
         for (int64_t i = 0, nrows = least(ROWS, n - row); i < nrows; i++, x += d)
             for (int64_t j = 0; j < m; j++) {
@@ -81,9 +80,9 @@ static enum tg_err pack_rows(void *arg, int64_t tile, unsigned lane)
     const struct tg_basis *basis = job->basis;
     int64_t end = least((tile + 1) * ROWS, basis->n);
     for (int64_t i = tile * ROWS; i < end; i++) {
-        double *x = job->scratch->x + i * basis->d, sum = 0;
-        for (int64_t j = 0; j < job->columns; j++) {
-            x[j] = x[job->scratch->column[j]] * job->scale;
+        double *x = job->x + i * basis->d, sum = 0;
+        for (int64_t j = 0; j < basis->columns; j++) {
+            x[j] = x[job->scratch->column[j]] * basis->scale;
             sum += x[j] * x[j];
         }
         basis->row_norm2[i] = sum;
@@ -115,23 +114,24 @@ static enum tg_err centre(struct centring *job, struct tg_report *report)
 {
     struct tg_basis *basis = job->basis;
     const struct tg_basis_scratch *scratch = job->scratch;
+    basis->columns = 0;
     TG_TRY(tg_ctx_parallel(job->ctx, (basis->d + COLS - 1) / COLS, centre_columns, job));
     TG_TRY(require_finite(basis, scratch->bad, report));
     double peak = 0;
     for (int64_t j = 0; j < basis->d; j++) {
         if (scratch->peak[j] > 0)
-            scratch->column[job->columns++] = j;
+            scratch->column[basis->columns++] = j;
         peak = fmax(peak, scratch->peak[j]);
     }
-    basis->constant_units = basis->d - job->columns;
+    basis->constant_units = basis->d - basis->columns;
     if (!isfinite(peak))
         return tg_fault_add(
             report, TG_NUMERIC, NULL,
             "Layer \"%s\" spans more than double precision holds; scale it down.",
             basis->name);
-    if (job->columns == 0)
+    if (basis->columns == 0)
         return TG_OK;
-    job->scale = ldexp(1, -ilogb(peak));
+    basis->scale = ldexp(1, -ilogb(peak));
     return tg_ctx_parallel(job->ctx, (basis->n + ROWS - 1) / ROWS, pack_rows, job);
 }
 
@@ -163,7 +163,7 @@ static void describe(const struct tg_basis_options *options, int64_t m,
     basis->k[TG_SVCCA_VARIANCE] = leading(s, basis->rank, options->threshold, 2);
     basis->k[TG_SVCCA_SV_SUM] = leading(s, basis->rank, options->threshold, 1);
     basis->kept = basis->rank;
-    if (options->leading_only)
+    if (!(options->needs & TG_BASIS_ALL))
         basis->kept = basis->k[0] > basis->k[1] ? basis->k[0] : basis->k[1];
 }
 
@@ -172,12 +172,13 @@ static void describe(const struct tg_basis_options *options, int64_t m,
  */
 static enum tg_err by_gram(const struct tg_ctx *ctx,
                            const struct tg_basis_options *options,
-                           const struct tg_basis_scratch *scratch, int64_t m,
+                           const struct tg_basis_scratch *scratch, const double *x,
                            struct tg_basis *basis)
 {
     double *g = scratch->a, *v = scratch->b, *w = scratch->w;
+    int64_t m = basis->columns;
     size_t ld = (size_t)m, d = (size_t)basis->d;
-    TG_TRY(tg_syrk(ctx, TG_T, m, basis->n, 1, scratch->x, d, 0, g, ld));
+    TG_TRY(tg_syrk(ctx, TG_T, m, basis->n, 1, x, d, 0, g, ld));
     TG_TRY(tg_eigh(ctx, m, true, g, ld, w, scratch->work));
     if (w[0] * gram_condition * gram_condition < w[m - 1] &&
         options->rank_tolerance * gram_condition < 1)
@@ -189,23 +190,26 @@ static enum tg_err by_gram(const struct tg_ctx *ctx,
         for (int64_t j = 0; j < basis->kept; j++)
             v[i * basis->kept + j] = g[i * m + m - 1 - j] / basis->s[j];
     basis->route = TG_ROUTE_GRAM;
-    return tg_gemm(ctx, TG_N, TG_N, basis->n, basis->kept, m, 1, scratch->x, d, v,
-                   (size_t)basis->kept, 0, basis->u, d);
+    return tg_gemm(ctx, TG_N, TG_N, basis->n, basis->kept, m, 1, x, d, v,
+                   (size_t)basis->kept, 0, basis->u, basis->ldu);
 }
 
-/* X = Q R, R = U' S V^T and U = Q U'. */
+/* X = Q R, R = U' S V^T and U = Q U'. Q takes the place of X in scratch->x. */
 static enum tg_err by_qr(const struct tg_ctx *ctx, const struct tg_basis_options *options,
-                         const struct tg_basis_scratch *scratch, int64_t m,
+                         const struct tg_basis_scratch *scratch, const double *x,
                          struct tg_basis *basis)
 {
+    int64_t m = basis->columns;
     size_t ld = (size_t)m, d = (size_t)basis->d;
+    if (x != scratch->x)
+        memcpy(scratch->x, x, (size_t)basis->n * d * sizeof(*x));
     TG_TRY(tg_qr(ctx, basis->n, m, scratch->x, d, scratch->a, ld, scratch->work));
     TG_TRY(tg_svd(ctx, m, m, scratch->a, ld, basis->s, scratch->b, ld, scratch->c, ld,
                   scratch->work));
     describe(options, m, basis);
     basis->route = TG_ROUTE_QR;
     return tg_gemm(ctx, TG_N, TG_N, basis->n, basis->kept, m, 1, scratch->x, d,
-                   scratch->b, ld, 0, basis->u, d);
+                   scratch->b, ld, 0, basis->u, basis->ldu);
 }
 
 /* basis->orthogonality = max |U^T U - I|; U^T U is left in scratch->a. */
@@ -214,7 +218,7 @@ static enum tg_err measure(const struct tg_ctx *ctx,
 {
     int64_t k = basis->kept;
     const double *g = scratch->a;
-    TG_TRY(tg_syrk(ctx, TG_T, k, basis->n, 1, basis->u, (size_t)basis->d, 0, scratch->a,
+    TG_TRY(tg_syrk(ctx, TG_T, k, basis->n, 1, basis->u, basis->ldu, 0, scratch->a,
                    (size_t)k));
     basis->orthogonality = 0;
     for (int64_t i = 0; i < k; i++)
@@ -236,7 +240,7 @@ static enum tg_err orthogonalise(const struct tg_ctx *ctx,
     TG_TRY(tg_chol(ctx, basis->kept, scratch->a, k, NULL));
     basis->route = TG_ROUTE_GRAM_TWICE;
     return tg_trsm(ctx, false, false, TG_T, basis->n, basis->kept, scratch->a, k,
-                   basis->u, (size_t)basis->d);
+                   basis->u, basis->ldu);
 }
 
 enum tg_err tg_basis_make(const struct tg_ctx *ctx, const struct tg_mat *mat,
@@ -244,13 +248,14 @@ enum tg_err tg_basis_make(const struct tg_ctx *ctx, const struct tg_mat *mat,
                           const struct tg_basis_scratch *scratch, struct tg_basis *basis,
                           struct tg_report *report)
 {
-    struct centring job = {.ctx = ctx, .mat = mat, .scratch = scratch, .basis = basis};
+    double *x = basis->x ? basis->x : scratch->x;
+    struct centring job = {ctx, mat, scratch, basis, x};
     TG_TRY(centre(&job, report));
-    if (job.columns == 0)
+    if (basis->columns == 0)
         return TG_OK;
-    TG_TRY(by_gram(ctx, options, scratch, job.columns, basis));
+    TG_TRY(by_gram(ctx, options, scratch, x, basis));
     if (basis->route == TG_ROUTE_NONE)
-        TG_TRY(by_qr(ctx, options, scratch, job.columns, basis));
+        TG_TRY(by_qr(ctx, options, scratch, x, basis));
     TG_TRY(measure(ctx, scratch, basis));
     if (basis->route == TG_ROUTE_GRAM && basis->orthogonality > orthogonality_limit) {
         TG_TRY(orthogonalise(ctx, scratch, basis));
@@ -260,7 +265,7 @@ enum tg_err tg_basis_make(const struct tg_ctx *ctx, const struct tg_mat *mat,
     for (int64_t i = 0; i < basis->n; i++)
         basis->row_norm2[i] /= unit;
     for (int64_t i = 0; i < basis->rank; i++)
-        basis->s[i] /= job.scale;
+        basis->s[i] /= basis->scale;
     return TG_OK;
 }
 

@@ -24,10 +24,17 @@ enum tg_svcca_rule {
 
 enum tg_basis_route { TG_ROUTE_NONE, TG_ROUTE_GRAM, TG_ROUTE_GRAM_TWICE, TG_ROUTE_QR };
 
+/* What a basis has to hold beside its numbers. */
+enum tg_basis_need {
+    TG_BASIS_U = 1,   /* the orthonormal columns u */
+    TG_BASIS_X = 2,   /* the centred layer x */
+    TG_BASIS_ALL = 4  /* every direction within the rank, not only those a rule keeps */
+};
+
 struct tg_basis_options {
     double threshold;      /* of both rules, (0, 1] */
     double rank_tolerance; /* relative to the largest singular value; 0: max(n, d) eps */
-    bool leading_only;     /* keep only the directions that some rule keeps */
+    unsigned needs;        /* enum tg_basis_need */
 };
 
 struct tg_basis {
@@ -40,7 +47,11 @@ struct tg_basis {
     double condition;       /* largest over smallest singular value within the rank */
     double orthogonality;   /* max |U^T U - I| over the kept columns */
     enum tg_basis_route route;
-    double *u;              /* n x kept, leading dimension d */
+    double *u;              /* n x kept, leading dimension ldu; NULL without TG_BASIS_U */
+    double *x;              /* n x columns, leading dimension d; NULL without TG_BASIS_X */
+    size_t ldu;
+    int64_t columns;        /* that change: d - constant_units */
+    double scale;           /* x is the centred layer times this power of two */
     double *s;              /* d singular values, descending, 0 beyond the rank */
     double *row_norm2;      /* n squared norms of centred rows, in units of s[0]^2 */
 };
@@ -58,7 +69,8 @@ struct tg_basis_scratch {
 size_t tg_basis_work(int64_t n, int64_t d);
 
 /*
- * Decompose `mat` into `basis`, whose name, n, d, u, s and row_norm2 are set. A layer that
+ * Decompose `mat` into `basis`, whose name, n, d, s, row_norm2, u with ldu, and x or NULL
+ * are set. A layer that
  * never changes has rank 0. TG_NUMERIC when an entry is not finite; the report names the
  * layer and the first such entry.
  */

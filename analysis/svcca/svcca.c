@@ -44,6 +44,17 @@ static void *take(struct tg_arena *arena, int64_t rows, int64_t cols, size_t siz
     return tg_arena_alloc(arena, count, size);
 }
 
+/* What the measures and the hooks need of the bases. */
+static unsigned needs_of(const struct tg_svcca_options *options)
+{
+    unsigned needs = TG_BASIS_U;
+    if (options->measures & ~(UINT64_C(1) << TG_SVCCA_SVCCA))
+        needs |= TG_BASIS_ALL;
+    for (size_t i = 0; i < options->nhooks; i++)
+        needs |= options->hook[i].needs;
+    return needs;
+}
+
 /* The results and the scratch; from a measuring arena only their sum. */
 static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *layers,
                           const struct tg_svcca_options *options, struct tg_svcca *svcca,
@@ -63,13 +74,17 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *l
             svcca->matrix[i] = take(arena, l, l, sizeof(double));
     for (int64_t i = 0; i < l; i++) {
         double *u = take(arena, n, layers[i].mat.shape[1], sizeof(double));
-        double *row_norm2 = take(arena, n, 1, sizeof(double));
+        double *x = NULL, *row_norm2 = take(arena, n, 1, sizeof(double));
+        if (needs_of(options) & TG_BASIS_X)
+            x = take(arena, n, layers[i].mat.shape[1], sizeof(double));
         if (svcca->name && svcca->basis && svcca->singular_values && u && row_norm2) {
             svcca->name[i] = layers[i].name;
             svcca->basis[i] = (struct tg_basis){.name = layers[i].name,
                                                 .n = n,
                                                 .d = layers[i].mat.shape[1],
                                                 .u = u,
+                                                .x = x,
+                                                .ldu = (size_t)layers[i].mat.shape[1],
                                                 .s = svcca->singular_values + i * d,
                                                 .row_norm2 = row_norm2};
         }
@@ -193,8 +208,8 @@ static enum tg_err compare(const struct tg_ctx *ctx,
 
     double *m = scratch->a, plain2, product2;
     int64_t ld = b->kept, offset = index * svcca->max_d;
-    TG_TRY(tg_gemm(ctx, TG_T, TG_N, a->kept, ld, svcca->n, 1, a->u, (size_t)a->d, b->u,
-                   (size_t)b->d, 0, m, (size_t)ld));
+    TG_TRY(tg_gemm(ctx, TG_T, TG_N, a->kept, ld, svcca->n, 1, a->u, a->ldu, b->u,
+                   b->ldu, 0, m, (size_t)ld));
     norms(a, b, m, &plain2, &product2);
     pair->null_cca_mean_squared =
         (double)(a->rank > b->rank ? a->rank : b->rank) / (double)(svcca->n - 1);
@@ -224,6 +239,10 @@ static enum tg_err compare(const struct tg_ctx *ctx,
         if (aa > rounding * a2 && bb > rounding * b2)
             pair->cka_debiased = hsic(product2, a, b) / (sqrt(aa) * sqrt(bb));
     }
+    const struct tg_svcca_pair_work work = {svcca, index, a, b, m, scratch};
+    for (size_t i = 0; i < options->nhooks; i++)
+        if (options->hook[i].pair)
+            TG_TRY(options->hook[i].pair(options->hook[i].arg, ctx, &work));
     return TG_OK;
 }
 
@@ -259,12 +278,16 @@ enum tg_err tg_svcca_run(const struct tg_ctx *ctx, const struct tg_svcca_layer *
     const struct tg_basis_options basis_options = {
         .threshold = options->threshold,
         .rank_tolerance = options->rank_tolerance,
-        .leading_only = !(options->measures & ~(UINT64_C(1) << TG_SVCCA_SVCCA))};
+        .needs = needs_of(options)};
 
     for (int64_t i = 0; i < svcca->nlayers; i++) {
         tg_ctx_progress(ctx, "decomposing", (double)i, (double)nlayers, "layers");
         TG_TRY(tg_basis_make(ctx, &layers[i].mat, &basis_options, &scratch,
                              &svcca->basis[i], report));
+        for (size_t k = 0; k < options->nhooks; k++)
+            if (options->hook[k].layer)
+                TG_TRY(options->hook[k].layer(options->hook[k].arg, ctx, i,
+                                              &svcca->basis[i]));
     }
     int64_t index = 0;
     for (int64_t a = 0; a < svcca->nlayers; a++)

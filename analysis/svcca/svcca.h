@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Similarity of neural representations: CCA, SVCCA and linear CKA between all layers.
+ * Similarity of neural representations: CCA, SVCCA and linear CKA between layers.
  *
  * Raghu, Gilmer, Yosinski, Sohl-Dickstein, "SVCCA", NeurIPS 2017, arXiv:1706.05806.
  * Kornblith, Norouzi, Lee, Hinton, "Similarity of Neural Network Representations
@@ -11,6 +11,10 @@
  *   SVCCA  rho = sigma of the leading k_a x k_b block of the same M
  *   CKA    ||X_a^T X_b||_F = ||S_a M S_b||_F
  * FLOPs: about 6 n d^2 + 9 d^3 a layer, 2 n d_a d_b + 4 d_a d_b min(d_a, d_b) a pair.
+ *
+ * What else is made of a layer or a pair (a null, an interval, directions) stands in its
+ * own file and hooks in: it names what it needs of the bases, and is called when a layer
+ * is decomposed and when the M of a pair is there.
  */
 #ifndef TG_SVCCA_H
 #define TG_SVCCA_H
@@ -25,11 +29,36 @@ enum tg_svcca_measure {
 /* Lists of correlations are kept while all pairs together have at most this many. */
 enum { TG_SVCCA_MAX_CORRELATIONS = 4000000 };
 
+struct tg_svcca;
+
+/* What is at hand when a pair is computed; the pointers are good during the call. */
+struct tg_svcca_pair_work {
+    const struct tg_svcca *svcca;
+    int64_t index;                          /* of the pair in svcca->pair, scores filled */
+    const struct tg_basis *a, *b;           /* neither of rank 0 */
+    const double *m;                        /* U_a^T U_b, a->kept x b->kept */
+    const struct tg_basis_scratch *scratch; /* free but for a, which holds m */
+};
+
+/* Either function may be NULL. An error ends the run. */
+struct tg_svcca_hook {
+    void *arg;
+    unsigned needs; /* enum tg_basis_need: what the bases have to hold */
+    /* Once a layer, in order, as soon as it is decomposed. */
+    enum tg_err (*layer)(void *arg, const struct tg_ctx *ctx, int64_t index,
+                         const struct tg_basis *basis);
+    /* Once a pair, in order. */
+    enum tg_err (*pair)(void *arg, const struct tg_ctx *ctx,
+                        const struct tg_svcca_pair_work *work);
+};
+
 struct tg_svcca_options {
     uint64_t measures;       /* bit set */
     double threshold;        /* (0, 1] */
     enum tg_svcca_rule rule; /* of the headline SVCCA */
     double rank_tolerance;   /* [0, 1); 0: automatic */
+    const struct tg_svcca_hook *hook;
+    size_t nhooks;
 };
 
 /* Every layer has the same n >= 4 rows (samples) and at most n columns (units). */

@@ -1,48 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job kind svcca: similarity of layers by CCA, SVCCA and linear CKA. */
-#include "svcca/svcca.h"
+/* The job kind svcca: its tables, and the way of a job. */
+#include "proto/kinds/svcca_kind.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/figure.h"
-#include "proto/job.h"
-#include "proto/kind.h"
-#include "proto/result.h"
-
 enum {
     MIN_ROWS = 4, /* debiased CKA divides by (n - 1)(n - 2) and n (n - 3) */
-    MAX_LAYERS = 128,
-    MAX_HEATMAP = 70, /* layers whose cells a figure holds */
-    MAX_SPECTRA = 12
+    MAX_LAYERS = 128
 };
 
-struct params {
-    uint64_t measures;
-    double threshold;
-    int rule;
-    double rank_tolerance;
-};
+/* The parts of a job beside its scores; their places are those of their states. */
+static const struct svcca_part *const parts[] = {NULL};
 
-static const char *const measures[] = {"cca", "svcca", "cka", "cka_debiased", NULL};
+const char *const svcca_measure_names[] = {"cca", "svcca", "cka", "cka_debiased", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
 
 static const struct tg_param params[] = {
     TG_P_ENUM_LIST(
-        struct params, measures, measures,
+        struct svcca_params, measures, svcca_measure_names,
         "[\"cca\", \"svcca\", \"cka\", \"cka_debiased\"]",
         "Which measures to compute. All of them follow from one decomposition of "
         "each layer, so leaving some out saves little."),
-    TG_P_REAL(struct params, threshold, 1e-6, 1, "0.99", "",
+    TG_P_REAL(struct svcca_params, threshold, 1e-6, 1, "0.99", "",
               "Share of a layer that the directions kept by SVCCA hold, by either rule. "
               "1 keeps every direction and makes SVCCA equal to CCA."),
     TG_P_ENUM(
-        struct params, rule, rules, "\"variance\"",
+        struct svcca_params, rule, rules, "\"variance\"",
         "What `threshold` is a share of in the headline `svcca`: the variance (squared "
         "singular values) or the sum of singular values, as in the paper's appendix. "
         "Both are reported."),
-    TG_P_REAL(struct params, rank_tolerance, 0, 0.5, "0", "",
+    TG_P_REAL(struct svcca_params, rank_tolerance, 0, 0.5, "0", "",
               "Singular values below this share of the largest count as zero. 0 means "
               "max(n, d) times the machine epsilon."),
 };
@@ -151,7 +139,7 @@ static void check(const struct tg_job *job, struct tg_report *report)
 {
     const struct tg_job_input *layers = tg_job_input(job, "layers");
     const struct tg_job_input *sides[] = {tg_job_input(job, "a"), tg_job_input(job, "b")};
-    const struct params *p = job->params;
+    const struct svcca_params *p = job->params;
     if (!p->measures)
         tg_fault_add_value(report, TG_INVALID, "/params/measures", "[]",
                            "cca, svcca, cka, cka_debiased", "Name at least one measure.");
@@ -161,259 +149,101 @@ static void check(const struct tg_job *job, struct tg_report *report)
     for (int i = 0; i < 2; i++)
         if (sides[i]->n && sides[0]->n)
             check_shape(sides[i]->array, sides[0]->array[0].mat.shape[0], report);
+    for (size_t i = 0; parts[i]; i++)
+        if (parts[i]->check)
+            parts[i]->check(job, report);
 }
 
-/* The layers of either form of input; *n of them, to be freed. NULL without memory. */
-static struct tg_svcca_layer *collect(const struct tg_job *job, size_t *n)
+void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook)
 {
-    const struct tg_job_input *layers = tg_job_input(job, "layers");
-    *n = layers->n ? layers->n : 2;
-    struct tg_svcca_layer *list = calloc(*n, sizeof(*list));
-    for (size_t i = 0; list && i < *n; i++) {
-        if (layers->n)
-            list[i] =
-                (struct tg_svcca_layer){layers->array[i].name, layers->array[i].mat};
-        else
-            list[i] = (struct tg_svcca_layer){
-                i ? "b" : "a", tg_job_input(job, i ? "b" : "a")->array[0].mat};
+    work->hook[work->options.nhooks++] = *hook;
+    work->options.hook = work->hook;
+}
+
+/* The layers of either form of input. */
+static enum tg_err collect(struct svcca_work *work)
+{
+    const struct tg_job_input *layers = tg_job_input(work->job, "layers");
+    work->nlayers = layers->n ? layers->n : 2;
+    work->layers = calloc(work->nlayers, sizeof(*work->layers));
+    for (size_t i = 0; work->layers && i < work->nlayers; i++) {
+        const struct tg_bound *array =
+            layers->n ? &layers->array[i] : tg_job_input(work->job, i ? "b" : "a")->array;
+        work->layers[i].name = layers->n ? array->name : i ? "b" : "a";
+        work->layers[i].mat = array->mat;
     }
-    return list;
+    return work->layers ? TG_OK : TG_NOMEM;
 }
 
-static struct tg_svcca_options options_of(const struct tg_job *job)
+/*
+ * What is to be done, with the parts' memory from `arena`; `cost` is what they add to the
+ * cost of the scores. The work is big and stays where it is: options point into it.
+ */
+static enum tg_err prepare(const struct tg_job *job, struct tg_arena *arena,
+                           struct svcca_work *work, struct tg_svcca_cost *cost)
 {
-    const struct params *p = job->params;
-    return (struct tg_svcca_options){.measures = p->measures,
-                                     .threshold = p->threshold,
-                                     .rule = (enum tg_svcca_rule)p->rule,
-                                     .rank_tolerance = p->rank_tolerance};
+    const struct svcca_params *p = job->params;
+    *work = (struct svcca_work){.job = job, .params = p};
+    *cost = (struct tg_svcca_cost){0};
+    work->options = (struct tg_svcca_options){.measures = p->measures,
+                                              .threshold = p->threshold,
+                                              .rule = (enum tg_svcca_rule)p->rule,
+                                              .rank_tolerance = p->rank_tolerance};
+    TG_TRY(collect(work));
+    for (size_t i = 0; parts[i]; i++)
+        if (parts[i]->prepare)
+            TG_TRY(parts[i]->prepare(work, i, arena, cost));
+    return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
 static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
                             struct tg_cost *cost)
 {
     (void)lanes;
-    size_t n;
-    struct tg_svcca_layer *layers = collect(job, &n);
-    if (!layers)
+    struct svcca_work work;
+    struct tg_svcca_cost scores, extra;
+    struct tg_arena *arena = tg_arena_new_measuring();
+    if (!arena)
         return TG_NOMEM;
-    struct tg_svcca_options options = options_of(job);
-    struct tg_svcca_cost own;
-    enum tg_err err = tg_svcca_cost(layers, n, &options, &own);
-    free(layers);
+    enum tg_err err = prepare(job, arena, &work, &extra);
     if (!err)
-        *cost = (struct tg_cost){
-            .peak_bytes = own.bytes, .flops = own.flops, .read_bytes = own.read_bytes};
+        err = tg_svcca_cost(work.layers, work.nlayers, &work.options, &scores);
+    if (!err)
+        *cost = (struct tg_cost){.peak_bytes = scores.bytes + tg_arena_high_water(arena),
+                                 .flops = scores.flops + extra.flops,
+                                 .read_bytes = scores.read_bytes + extra.read_bytes};
+    free(work.layers);
+    tg_arena_free(arena);
     return err;
 }
 
-static json_t *real_or_null(double x)
+static enum tg_err run_work(struct svcca_work *work, const struct tg_ctx *ctx,
+                            struct tg_result *result)
 {
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
-static bool wants(const struct tg_svcca_options *options, enum tg_svcca_measure measure)
-{
-    return options->measures >> measure & 1;
-}
-
-static json_t *layer_row(const struct tg_basis *layer)
-{
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "name", layer->name, "n",
-                     (json_int_t)layer->n, "d", (json_int_t)layer->d, "constant_units",
-                     (json_int_t)layer->constant_units, "rank", (json_int_t)layer->rank,
-                     "condition", real_or_null(layer->rank ? layer->condition : NAN),
-                     "k_variance", (json_int_t)layer->k[TG_SVCCA_VARIANCE], "k_sv_sum",
-                     (json_int_t)layer->k[TG_SVCCA_SV_SUM]);
-}
-
-static json_t *quality_row(const struct tg_basis *layer)
-{
-    return json_pack("{s:s, s:s, s:o, s:o}", "name", layer->name, "route",
-                     tg_basis_route_name(layer->route), "condition",
-                     real_or_null(layer->rank ? layer->condition : NAN),
-                     "orthogonality_error",
-                     real_or_null(layer->rank ? layer->orthogonality : NAN));
-}
-
-static json_t *pair_row(const struct tg_svcca *svcca, const struct tg_svcca_pair *pair,
-                        const struct tg_svcca_options *options)
-{
-    const struct tg_basis *a = &svcca->basis[pair->a], *b = &svcca->basis[pair->b];
-    json_t *row = json_pack("{s:s, s:s}", "a", a->name, "b", b->name);
-    int bad = row ? 0 : -1;
-    if (row && wants(options, TG_SVCCA_CCA))
-        bad |= json_object_update_new(
-            row,
-            json_pack("{s:o, s:o, s:o, s:I}", "cca_mean", real_or_null(pair->cca_mean),
-                      "cca_mean_squared", real_or_null(pair->cca_mean_squared),
-                      "null_cca_mean_squared", real_or_null(pair->null_cca_mean_squared),
-                      "forced_ones", (json_int_t)pair->forced_ones));
-    if (row && wants(options, TG_SVCCA_SVCCA))
-        bad |= json_object_update_new(
-            row, json_pack("{s:o, s:I, s:I, s:o, s:o}", "svcca",
-                           real_or_null(pair->svcca[options->rule]), "svcca_k_a",
-                           (json_int_t)a->k[options->rule], "svcca_k_b",
-                           (json_int_t)b->k[options->rule], "svcca_variance",
-                           real_or_null(pair->svcca[TG_SVCCA_VARIANCE]), "svcca_sv_sum",
-                           real_or_null(pair->svcca[TG_SVCCA_SV_SUM])));
-    if (row && wants(options, TG_SVCCA_CKA))
-        bad |= json_object_set_new(row, "cka", real_or_null(pair->cka));
-    if (row && wants(options, TG_SVCCA_CKA_DEBIASED))
-        bad |= json_object_set_new(row, "cka_debiased", real_or_null(pair->cka_debiased));
-    if (!bad)
-        return row;
-    json_decref(row);
-    return NULL;
-}
-
-/* A NULL row (no memory) makes append fail, and a failed table is told by NULL. */
-static json_t *table_of(const struct tg_svcca *svcca,
-                        const struct tg_svcca_options *options,
-                        json_t *(*row)(const struct tg_basis *))
-{
-    json_t *table = json_array();
-    bool bad = !table;
-    for (int64_t i = 0; !bad && i < (row ? svcca->nlayers : svcca->npairs); i++)
-        bad =
-            json_array_append_new(table, row ? row(&svcca->basis[i])
-                                             : pair_row(svcca, &svcca->pair[i], options));
-    if (!bad)
-        return table;
-    json_decref(table);
-    return NULL;
-}
-
-static void put_arrays(const struct tg_svcca *svcca, struct tg_result *result)
-{
-    const int64_t square[] = {svcca->nlayers, svcca->nlayers};
-    const int64_t spectra[] = {svcca->nlayers, svcca->max_d};
-    const int64_t lists[] = {svcca->npairs, svcca->max_d};
-    for (int i = 0; i < TG_SVCCA_MEASURES; i++)
-        if (svcca->matrix[i])
-            tg_result_array_f64(result, measures[i], svcca->matrix[i], 2, square);
-    tg_result_array_f64(result, "singular_values", svcca->singular_values, 2, spectra);
-    if (svcca->cca_rho)
-        tg_result_array_f64(result, "cca_correlations", svcca->cca_rho, 2, lists);
-    if (svcca->svcca_rho)
-        tg_result_array_f64(result, "svcca_correlations", svcca->svcca_rho, 2, lists);
-}
-
-static void put_figures(const struct tg_svcca *svcca, struct tg_result *result)
-{
-    static const char *const titles[] = {"Mean canonical correlation", "SVCCA",
-                                         "Linear CKA", "Debiased linear CKA"};
-    static const char *const names[] = {"cca_heatmap", "svcca_heatmap", "cka_heatmap",
-                                        "cka_debiased_heatmap"};
-    size_t l = (size_t)svcca->nlayers;
-    for (int i = 0; i < TG_SVCCA_MEASURES; i++)
-        if (svcca->matrix[i] && l <= MAX_HEATMAP)
-            tg_result_figure(result, names[i], titles[i],
-                             tg_figure_heatmap(titles[i], "layer", "layer", measures[i],
-                                               svcca->name, l, svcca->name, l,
-                                               svcca->matrix[i]));
-    struct tg_series series[MAX_SPECTRA];
-    size_t count = l < MAX_SPECTRA ? l : MAX_SPECTRA;
-    for (size_t i = 0; i < count; i++)
-        series[i] = (struct tg_series){.name = svcca->name[i],
-                                       .y = svcca->basis[i].s,
-                                       .n = (size_t)svcca->basis[i].rank};
-    tg_result_figure(result, "spectrum", "Singular values",
-                     tg_figure_lines("Singular values", "direction", "singular value",
-                                     series, count, true));
-}
-
-static void warn_layers(const struct tg_svcca *svcca, struct tg_result *result)
-{
-    for (int64_t i = 0; i < svcca->nlayers; i++) {
-        const struct tg_basis *layer = &svcca->basis[i];
-        if (layer->rank == 0)
-            tg_result_warn(
-                result, "constant-layer",
-                "Layer \"%s\" is the same for every sample, so nothing can be said about "
-                "its similarity.",
-                layer->name);
-        else if (layer->rank < layer->d)
-            tg_result_warn(
-                result, "rank-deficient",
-                "Layer \"%s\" has %lld units but rank %lld (%lld never change, the rest "
-                "depend on each other); measures use the rank.",
-                layer->name, (long long)layer->d, (long long)layer->rank,
-                (long long)layer->constant_units);
-    }
-}
-
-static void warn_pairs(const struct tg_svcca *svcca,
-                       const struct tg_svcca_options *options, struct tg_result *result)
-{
-    int64_t forced = 0, first = 0, undefined = 0;
-    for (int64_t i = svcca->npairs - 1; i >= 0; i--) {
-        const struct tg_svcca_pair *pair = &svcca->pair[i];
-        if (pair->forced_ones > 0) {
-            forced++;
-            first = i;
-        }
-        undefined += isfinite(pair->cka) && isnan(pair->cka_debiased);
-    }
-    if (forced && wants(options, TG_SVCCA_CCA))
-        tg_result_warn(
-            result, "forced-ones",
-            "With %lld samples, %lld of %lld pairs have canonical correlations that are "
-            "1 "
-            "whatever the data (\"%s\" and \"%s\": %lld). Give more samples, or look at "
-            "svcca and cka_debiased.",
-            (long long)svcca->n, (long long)forced, (long long)svcca->npairs,
-            svcca->basis[svcca->pair[first].a].name,
-            svcca->basis[svcca->pair[first].b].name,
-            (long long)svcca->pair[first].forced_ones);
-    if (undefined && wants(options, TG_SVCCA_CKA_DEBIASED))
-        tg_result_warn(
-            result, "cka-debiased-undefined",
-            "The debiased CKA of %lld pairs is not defined: a layer's debiased "
-            "similarity with itself is zero.",
-            (long long)undefined);
-    if (!tg_svcca_keeps_correlations(svcca))
-        tg_result_warn(
-            result, "correlations-left-out",
-            "The lists of correlations of %lld pairs would hold more than %d numbers and "
-            "are left out.",
-            (long long)svcca->npairs, TG_SVCCA_MAX_CORRELATIONS);
-    if (svcca->nlayers > MAX_HEATMAP)
-        tg_result_warn(result, "heatmaps-left-out",
-                       "Heat maps are drawn for up to %d layers.", MAX_HEATMAP);
+    struct tg_report report;
+    tg_report_init(&report);
+    enum tg_err err = tg_svcca_run(ctx, work->layers, work->nlayers, &work->options,
+                                   &work->svcca, &report);
+    if (report.count)
+        tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
+    TG_TRY(err);
+    svcca_put_scores(work, result);
+    for (size_t i = 0; parts[i]; i++)
+        if (parts[i]->finish)
+            TG_TRY(parts[i]->finish(work, i, ctx, result));
+    return tg_result_failed(result) ? TG_NOMEM : TG_OK;
 }
 
 static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
                        struct tg_result *result)
 {
-    size_t n;
-    struct tg_svcca_layer *layers = collect(job, &n);
-    if (!layers)
-        return TG_NOMEM;
-    struct tg_svcca_options options = options_of(job);
-    struct tg_svcca svcca;
-    struct tg_report report;
-    tg_report_init(&report);
-    enum tg_err err = tg_svcca_run(ctx, layers, n, &options, &svcca, &report);
-    free(layers);
-    if (report.count)
-        tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
-    if (err)
-        return err;
-
-    double orthogonality = 0;
-    for (int64_t i = 0; i < svcca.nlayers; i++)
-        orthogonality = fmax(orthogonality, svcca.basis[i].orthogonality);
-    tg_result_int(result, "n", svcca.n);
-    tg_result_value(result, "layers", table_of(&svcca, &options, layer_row));
-    tg_result_value(result, "pairs", table_of(&svcca, &options, NULL));
-    tg_result_quality_value(result, "layers", table_of(&svcca, &options, quality_row));
-    tg_result_quality_real(result, "orthogonality_error", orthogonality);
-    put_arrays(&svcca, result);
-    put_figures(&svcca, result);
-    warn_layers(&svcca, result);
-    warn_pairs(&svcca, &options, result);
-    return tg_result_failed(result) ? TG_NOMEM : TG_OK;
+    struct svcca_work work;
+    struct tg_svcca_cost extra;
+    enum tg_err err = prepare(job, ctx->arena, &work, &extra);
+    if (!err)
+        err = run_work(&work, ctx, result);
+    free(work.layers);
+    return err;
 }
 
 static const char example[] =
@@ -444,7 +274,7 @@ const struct tg_kind tg_kind_svcca = {
         "arXiv:1905.00414.",
     .params = params,
     .nparams = sizeof(params) / sizeof(*params),
-    .params_size = sizeof(struct params),
+    .params_size = sizeof(struct svcca_params),
     .inputs = inputs,
     .ninputs = sizeof(inputs) / sizeof(*inputs),
     .outputs = outputs,

@@ -380,6 +380,69 @@ START_TEST(unwanted_measures_cost_nothing)
 }
 END_TEST
 
+/* What a hook was shown. */
+struct seen {
+    int64_t layers, pairs;
+    double centring, product, squares;
+};
+
+static enum tg_err see_layer(void *arg, const struct tg_ctx *ctx, int64_t index,
+                             const struct tg_basis *basis)
+{
+    (void)ctx;
+    struct seen *seen = arg;
+    ck_assert_int_eq(index, seen->layers++);
+    for (int64_t j = 0; j < basis->columns; j++) {
+        double sum = 0;
+        for (int64_t i = 0; i < basis->n; i++)
+            sum += basis->x[i * basis->d + j];
+        seen->centring = fmax(seen->centring, fabs(sum));
+    }
+    return TG_OK;
+}
+
+static enum tg_err see_pair(void *arg, const struct tg_ctx *ctx,
+                            const struct tg_svcca_pair_work *work)
+{
+    (void)ctx;
+    struct seen *seen = arg;
+    const struct tg_basis *a = work->a, *b = work->b;
+    ck_assert_int_eq(work->index, seen->pairs++);
+    for (int64_t i = 0; i < a->kept; i++)
+        for (int64_t j = 0; j < b->kept; j++) {
+            double sum = 0, m = work->m[i * b->kept + j];
+            for (int64_t r = 0; r < a->n; r++)
+                sum += a->u[r * (int64_t)a->ldu + i] * b->u[r * (int64_t)b->ldu + j];
+            seen->product = fmax(seen->product, fabs(sum - m));
+            seen->squares += m * m;
+        }
+    return TG_OK;
+}
+
+START_TEST(a_hook_sees_every_layer_and_pair)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
+    struct seen seen = {0};
+    struct tg_svcca_hook hook = {.arg = &seen,
+                                 .needs = TG_BASIS_U | TG_BASIS_X | TG_BASIS_ALL,
+                                 .layer = see_layer,
+                                 .pair = see_pair};
+    struct tg_svcca_options options = every_measure;
+    options.hook = &hook;
+    options.nhooks = 1;
+    struct run run;
+    ck_assert_int_eq(open_run(&run, layers, 2, &options), TG_OK);
+    ck_assert_int_eq(seen.layers, 2);
+    ck_assert_int_eq(seen.pairs, 1);
+    ck_assert_double_le(seen.centring, 1e-13);
+    ck_assert_double_le(seen.product, 1e-14);
+    ck_assert_double_eq_tol(seen.squares / D, run.svcca.pair[0].cca_mean_squared, 1e-14);
+    close_run(&run);
+}
+END_TEST
+
 enum { BIG_N = 1500, BIG_D = 150 };
 
 START_TEST(bits_do_not_depend_on_lanes)
@@ -458,6 +521,7 @@ Suite *svcca_suite(void)
     tcase_add_test(edges, unwanted_measures_cost_nothing);
     suite_add_tcase(suite, edges);
     TCase *running = tcase_create("running");
+    tcase_add_test(running, a_hook_sees_every_layer_and_pair);
     tcase_add_test(running, bits_do_not_depend_on_lanes);
     tcase_add_test(running, a_stop_is_obeyed);
     tcase_add_test(running, too_little_memory_is_an_error);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the files of the kind svcca share.
+ *
+ * DESIGN. svcca.c has the tables and the way of a job; svcca_result.c turns scores into the
+ * answer. What a job may ask beside scores (a null, intervals, directions) is a part: a file
+ * svcca_<part>.c, whose struct svcca_part stands in the list of svcca.c. A part hooks into
+ * the analysis (svcca/svcca.h), so that layers are still decomposed once and pairs are
+ * still multiplied once. Parameters and outputs of all parts are rows of the tables in
+ * svcca.c.
+ */
+#ifndef TG_KINDS_SVCCA_KIND_H
+#define TG_KINDS_SVCCA_KIND_H
+
+#include "svcca/svcca.h"
+
+#include "proto/job.h"
+#include "proto/kind.h"
+#include "proto/result.h"
+
+struct svcca_params {
+    uint64_t measures;
+    double threshold;
+    int rule;
+    double rank_tolerance;
+};
+
+enum { SVCCA_MAX_PARTS = 8 };
+
+/* A job under way; estimate() and run() make one each. */
+struct svcca_work {
+    const struct tg_job *job;
+    const struct svcca_params *params;
+    struct tg_svcca_layer *layers;
+    size_t nlayers;
+    struct tg_svcca_options options; /* hook points at the hooks below */
+    struct tg_svcca_hook hook[SVCCA_MAX_PARTS];
+    void *state[SVCCA_MAX_PARTS];    /* a part's own, by its place in the list */
+    struct tg_svcca svcca;           /* once tg_svcca_run() has returned */
+};
+
+/* Functions that a part does not have are NULL. */
+struct svcca_part {
+    /* Faults of its parameters, given what is asked for. */
+    void (*check)(const struct tg_job *job, struct tg_report *report);
+    /*
+     * If the job asks for it: take memory for its state from `arena`, call svcca_add_hook(),
+     * and add FLOPs to `cost`. For estimate() the arena measures and gives NULL, which is
+     * then kept and never used.
+     */
+    enum tg_err (*prepare)(struct svcca_work *work, size_t place, struct tg_arena *arena,
+                           struct tg_svcca_cost *cost);
+    /* Put into the result what the hooks found. For every job: see whether it was asked. */
+    enum tg_err (*finish)(const struct svcca_work *work, size_t place,
+                          const struct tg_ctx *ctx, struct tg_result *result);
+};
+
+/* To be called by prepare(), at most once a part. */
+void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook);
+
+/* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
+extern const char *const svcca_measure_names[];
+
+bool svcca_wants(const struct svcca_work *work, enum tg_svcca_measure measure);
+json_t *svcca_real_or_null(double x);
+
+/* Row `index` of the table of pairs, to add to; borrowed, NULL without memory. */
+json_t *svcca_pair_row(const struct tg_result *result, int64_t index);
+
+/* Tables, arrays, figures and warnings of the scores. */
+void svcca_put_scores(const struct svcca_work *work, struct tg_result *result);
+
+#endif
