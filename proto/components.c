@@ -94,8 +94,24 @@ static const struct {
                      "Data") "},"
                              "                'next': {'type': ['string', 'null']}}}"},
     {"Event", "{'type': 'object', 'required': ['id', 'state'],"
+              " 'description': 'Data of an event named as a state, removed or progress.',"
               " 'properties': {'id': {'type': 'string'}, 'state': {'type': 'string'},"
               "                'progress': " REF("Progress") "}}"},
+    {"Partial",
+     "{'type': 'object', 'required': ['id', 'name', 'shape', 'step', 'data'],"
+     " 'description': 'Data of an event named partial: what a running job has found so"
+     " far of one of its outputs. At most two a second for each output; not durable, so"
+     " without an id. The last one comes before the event of the end.',"
+     " 'properties': {'id': {'type': 'string'}, 'name': {'type': 'string'},"
+     "   'shape': {'type': 'array', 'items': {'type': 'integer', 'minimum': 0},"
+     "             'minItems': 2, 'maxItems': 2,"
+     "             'description': 'Rows and columns of the whole output.'},"
+     "   'step': {'type': 'array', 'items': {'type': 'integer', 'minimum': 1},"
+     "            'minItems': 2, 'maxItems': 2,"
+     "            'description': '`data` has every step[0]-th row and every step[1]-th"
+     " column, from the first on, so that it has no more than 10000 numbers.'},"
+     "   'data': {'type': 'array', 'description': 'Rows; null where nothing is known.',"
+     "            'items': {'type': 'array', 'items': {'type': ['number', 'null']}}}}}"},
     {"Status",
      "{'type': 'object', 'required': ['name', 'version', 'uptime_s', 'workers', 'memory',"
      "                                'queue', 'jobs', 'store', 'blas'],"

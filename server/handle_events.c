@@ -3,9 +3,11 @@
  * Handlers of events: server-sent events from the durable log.
  *
  * DESIGN. The id of a frame is the event's number in the store, so a client that comes
- * back with Last-Event-ID misses nothing, across restarts of the daemon too. Progress is
- * not durable: its frames have no id. Each stream is a thread that sleeps on the hub; how
- * often a woken one looks into the store is limited by how many streams there are.
+ * back with Last-Event-ID misses nothing, across restarts of the daemon too. Progress and
+ * partial outputs are not durable: their frames have no id. A new stream gets the newest of
+ * them from each job that runs, and the last partial outputs of a job come before its
+ * end. Each stream is a thread that sleeps on the hub; how often a woken one looks into the
+ * store is limited by how many streams there are.
  */
 #include "server/handle.h"
 
@@ -21,7 +23,8 @@
 #include "server/metrics.h"
 #include "server/routes.h"
 
-enum { EVENTS_AT_ONCE = 256, RUNNING_MAX = 16 };
+/* From OUT_ENOUGH bytes on, what there is to say waits until they are sent. */
+enum { EVENTS_AT_ONCE = 256, RUNNING_MAX = 16, OUT_ENOUGH = 1 << 18, OUT_MAX = 8 << 20 };
 static const double beat_s = 15, progress_s = 0.25;
 /*
  * Longest sleep, for a client that left is noticed then; rest after a wake, per stream.
@@ -30,15 +33,17 @@ static const double sleep_s = 5, rest_s = 0.0002;
 
 struct running {
     char id[TG_ID_SIZE];
-    double done, total; /* as told last; the total changes with the phase */
+    double done, total;    /* as told last; the total changes with the phase */
+    uint64_t seen_partial; /* as tg_partials_write counts them */
 };
 
 struct stream {
     struct tg_server *server;
     char job[TG_ID_SIZE];                /* "": all jobs */
-    uint64_t since;                      /* the last event sent */
-    uint64_t seen_events, seen_progress; /* versions of the hub; 0: not looked yet */
-    double next_beat, next_progress;
+    uint64_t since; /* the last event sent */
+    /* Versions of the hub; 0: not looked yet. */
+    uint64_t seen_events, seen_progress, seen_partials;
+    double next_beat, next_progress, next_partials;
     bool ended;
     struct running running[RUNNING_MAX]; /* jobs whose progress is told */
     size_t nrunning;
@@ -57,11 +62,12 @@ static void add_running(struct stream *stream, const char *id)
     memcpy(running->id, id, TG_ID_SIZE);
 }
 
-static void remove_running(struct stream *stream, const char *id)
+static struct running *find_running(struct stream *stream, const char *id)
 {
-    for (size_t i = stream->nrunning; i-- > 0;)
+    for (size_t i = 0; i < stream->nrunning; i++)
         if (!strcmp(stream->running[i].id, id))
-            stream->running[i] = stream->running[--stream->nrunning];
+            return &stream->running[i];
+    return NULL;
 }
 
 static bool is_terminal_type(const char *type)
@@ -90,13 +96,27 @@ static enum tg_err list_running(struct stream *stream)
 
 /* Frames --------------------------------------------------------------------------- */
 
+/* What the job has shown since the stream looked last; false when something is left. */
+static bool write_partials_of(struct stream *stream, struct running *running, size_t enough)
+{
+    while (tg_partials_write(stream->server->partials, running->id, &running->seen_partial,
+                             &stream->out))
+        if (stream->out.n >= enough)
+            return false;
+    return true;
+}
+
 static void write_event(struct stream *stream, const struct tg_event *event)
 {
     bool terminal = is_terminal_type(event->type);
+    struct running *running = find_running(stream, event->job);
+    if (running)
+        write_partials_of(stream, running, SIZE_MAX);
     tg_buf_printf(&stream->out, "id: %llu\nevent: %s\ndata: %s\n\n",
                   (unsigned long long)event->seq, event->type, event->data);
     stream->since = event->seq;
-    remove_running(stream, event->job);
+    if (running)
+        *running = stream->running[--stream->nrunning];
     if (!strcmp(event->type, tg_state_names[TG_RUNNING]))
         add_running(stream, event->job);
     if (*stream->job && terminal)
@@ -113,13 +133,16 @@ static enum tg_err write_events(struct stream *stream)
     if (!*stream->job && stream->since && stream->since + 1 < oldest)
         tg_buf_printf(&stream->out, "event: resync\ndata: {\"oldest\":%llu}\n\n",
                       (unsigned long long)oldest);
+    bool more = n == EVENTS_AT_ONCE;
     for (size_t i = 0; i < n; i++) {
-        if (!stream->ended)
+        if (stream->out.n >= OUT_ENOUGH)
+            more = true;
+        else if (!stream->ended)
             write_event(stream, &events[i]);
         tg_event_release(&events[i]);
     }
     free(events);
-    if (n == EVENTS_AT_ONCE)
+    if (more)
         stream->seen_events = 0;
     return TG_OK;
 }
@@ -149,6 +172,17 @@ static void write_progress(struct stream *stream)
     }
 }
 
+static void write_partials(struct stream *stream)
+{
+    for (size_t i = 0; i < stream->nrunning; i++) {
+        if (write_partials_of(stream, &stream->running[i], OUT_ENOUGH))
+            continue;
+        stream->seen_partials = 0;
+        stream->next_partials = 0;
+        return;
+    }
+}
+
 /* The stream ----------------------------------------------------------------------- */
 
 /* Fill `out` with what there is to say now; empty when there is nothing. */
@@ -165,6 +199,13 @@ static enum tg_err look(struct stream *stream, uint64_t version)
         if (!stream->ended)
             write_progress(stream);
     }
+    if (version != stream->seen_partials && now >= stream->next_partials &&
+        stream->out.n < OUT_ENOUGH) {
+        stream->seen_partials = version;
+        stream->next_partials = now + TG_PARTIAL_EVERY_S;
+        if (!stream->ended)
+            write_partials(stream);
+    }
     if (!stream->out.n && now >= stream->next_beat)
         tg_buf_puts(&stream->out, ": hb\n\n");
     if (stream->out.n)
@@ -178,6 +219,8 @@ static bool sleep_until_change(struct stream *stream, uint64_t version)
     double timeout = fmin(sleep_s, stream->next_beat - now);
     if (version != stream->seen_progress)
         timeout = fmin(timeout, stream->next_progress - now);
+    if (version != stream->seen_partials)
+        timeout = fmin(timeout, stream->next_partials - now);
     if (!tg_hub_wait(stream->server->hub, version, timeout))
         return false;
     double rest = fmin(0.2, rest_s * (double)atomic_load(&tg_metrics()->sse_streams));
@@ -256,7 +299,7 @@ static enum tg_err start_stream(struct tg_request *request, struct tg_response *
     stream->server = request->server;
     stream->since = since;
     snprintf(stream->job, sizeof(stream->job), "%s", job ? job : "");
-    tg_buf_init(&stream->out, 1 << 20);
+    tg_buf_init(&stream->out, OUT_MAX);
     tg_buf_puts(&stream->out, "retry: 2000\n\n");
     stream->next_beat = tg_clock_monotonic() + beat_s;
     TG_COUNT(sse_streams);

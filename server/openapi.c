@@ -73,6 +73,28 @@ static json_t *parameters(const struct tg_route *route)
     return list;
 }
 
+/* What the data lines of an event stream are, which OpenAPI has no words for. */
+static json_t *stream_schema(void)
+{
+    return json_pack(
+        "{s:s, s:s, s:{s:o}}", "type", "string", "description",
+        "Frames of `event`, `data` and, for what is durable, `id`. Data is JSON: Event, "
+        "Partial in a frame `partial`, or {\"oldest\": id} in a frame `resync`, after which "
+        "what the client knows has to be read anew.",
+        "x-event-data", "anyOf",
+        json_pack("[{s:s}, {s:s}]", "$ref", "#/components/schemas/Event", "$ref",
+                  "#/components/schemas/Partial"));
+}
+
+static json_t *media_schema(const char *media, size_t length, const char *schema, size_t n)
+{
+    static const char stream[] = "text/event-stream";
+    if (length == strlen(stream) && !memcmp(media, stream, length))
+        return stream_schema();
+    bool json = length > 5 && !memcmp(media + length - 5, "+json", 5);
+    return json ? reference(schema, n) : json_object();
+}
+
 /*
  * JSON by its schema, other media types by theirs, which is any but for a "+json" type.
  */
@@ -84,10 +106,9 @@ static json_t *content(const char *schema, size_t n, const char *media)
                             json_pack("{s:o}", "schema", reference(schema, n)));
     for (const char *p = media ? media : ""; *p;) {
         size_t length = strcspn(p, " ");
-        bool json = length > 5 && !memcmp(p + length - 5, "+json", 5);
         json_object_setn_new(
             types, p, length,
-            json_pack("{s:o}", "schema", json ? reference(schema, n) : json_object()));
+            json_pack("{s:o}", "schema", media_schema(p, length, schema, n)));
         p += length;
         p += strspn(p, " ");
     }

@@ -21,6 +21,7 @@
 
 #include "server/derived.h"
 #include "server/events.h"
+#include "server/partials.h"
 #include "server/scheduler.h"
 #include "server/store.h"
 
@@ -33,6 +34,7 @@ struct tg_pool_options {
     size_t max_queued;
     struct tg_store *store;
     struct tg_hub *hub;
+    struct tg_partials *partials;
     struct tg_derived *derived; /* NULL: what analyses derive is not kept */
 };
 

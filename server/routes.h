@@ -19,6 +19,7 @@ struct tg_server {
     struct tg_store *store;
     struct tg_pool *pool;
     struct tg_hub *hub;
+    struct tg_partials *partials;
     struct tg_auth *auth;
     struct tg_jobs jobs;
     double started;        /* Unix seconds */

@@ -105,7 +105,8 @@ static enum tg_err start_store(struct service *service, const char *dir,
 {
     struct tg_server *server = &service->server;
     server->hub = tg_hub_new();
-    if (!server->hub)
+    server->partials = tg_partials_new();
+    if (!server->hub || !server->partials)
         return tg_fault_add(report, TG_NOMEM, NULL, "There is no memory to start.");
     const struct tg_store_options options = {
         .dir = dir,
@@ -146,6 +147,7 @@ static enum tg_err start_pool(struct service *service, struct tg_report *report)
         .max_queued = (size_t)config->max_queued,
         .store = server->store,
         .hub = server->hub,
+        .partials = server->partials,
         .derived = service->derived,
     };
     TG_TRY(tg_pool_start(&options, &server->pool, report));
@@ -290,6 +292,7 @@ static void stop(struct service *service)
     tg_derived_close(service->derived);
     tg_store_close(server->store);
     tg_auth_free(server->auth);
+    tg_partials_free(server->partials);
     tg_hub_free(server->hub);
     pthread_cond_destroy(&service->stop);
     pthread_mutex_destroy(&service->mu);

@@ -158,6 +158,16 @@ static void keep_derived(void *runner, const char *key, const void *data, size_t
     tg_derived_keep(worker->pool->options.derived, key, data, n);
 }
 
+static void show_partial(void *runner, const char *name, int64_t rows, int64_t cols,
+                         const double *values)
+{
+    const struct tg_worker *worker = runner;
+    const struct tg_pool_options *options = &worker->pool->options;
+    if (tg_partials_show(options->partials, worker->item.id, tg_clock_monotonic(), name,
+                         rows, cols, values))
+        tg_hub_bump(options->hub);
+}
+
 static void set_limit(struct tg_worker *worker, const struct tg_job_row *row)
 {
     struct tg_pool *pool = worker->pool;
@@ -189,11 +199,14 @@ static void run_attempt(struct tg_worker *worker, const struct tg_job_row *row, 
                 .parallel = lend_tiles,
                 .progress = tell_progress,
                 .recall = recall_derived,
-                .keep = keep_derived},
+                .keep = keep_derived,
+                .partial = show_partial},
     };
     tg_report_init(&report);
     set_limit(worker, row);
+    tg_partials_begin(pool->options.partials, row->id);
     enum tg_err err = tg_execute(&task, &outcome, &report);
+    tg_partials_end(pool->options.partials, row->id);
     end_attempt(worker, attempt, err, &outcome, &report);
     tg_outcome_release(&outcome);
 }

@@ -60,7 +60,7 @@ async function onEvent(type, data) {
   } else if (type === "removed") {
     rows.get(data.id)?.remove();
     rows.delete(data.id);
-  } else if (type !== "resync") {
+  } else if (type !== "resync" && type !== "partial") {
     show(await get(`/v1/jobs/${data.id}`));
   }
 }

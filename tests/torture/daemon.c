@@ -63,8 +63,9 @@ void torture_start(void)
     tg_report_init(&report);
     ck_assert(tg_log_set_level("error"));
     make_dir();
-    *server = (struct tg_server){.config = &config, .hub = tg_hub_new()};
-    ck_assert_ptr_nonnull(server->hub);
+    *server = (struct tg_server){.config = &config, .hub = tg_hub_new(),
+                                 .partials = tg_partials_new()};
+    ck_assert(server->hub && server->partials);
     const struct tg_store_options store = {.dir = dir,
                                            .data_max_bytes = 1 << 20,
                                            .probe_s = 0.01,
@@ -79,6 +80,7 @@ void torture_start(void)
                                          .max_queued = 100000,
                                          .store = server->store,
                                          .hub = server->hub,
+                                         .partials = server->partials,
                                          .derived = derived};
     ck_assert_msg(!tg_pool_start(&pool, &server->pool, &report), "%s", report.detail);
     server->jobs = (struct tg_jobs){server->store, server->pool, &config, MEMORY, 1};
@@ -108,6 +110,7 @@ void torture_stop(void)
     tg_derived_close(derived);
     tg_store_close(server->store);
     tg_auth_free(server->auth);
+    tg_partials_free(server->partials);
     tg_hub_free(server->hub);
     ck_assert_msg(!tg_store_check(dir, print_fault, &report), "%s", report.detail);
     nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -14,6 +14,7 @@
 
 static struct tg_pool *pool;
 static struct tg_hub *hub;
+static struct tg_partials *partials;
 static struct tg_jobs jobs;
 static struct tg_config config;
 static char narrow[TG_SHA256_HEX], wide[TG_SHA256_HEX]; /* stored layers */
@@ -55,7 +56,8 @@ static inline void start_pool(unsigned workers, uint64_t memory_bytes, double lo
                                             .long_s = long_s,
                                             .max_queued = max_queued,
                                             .store = store,
-                                            .hub = hub};
+                                            .hub = hub,
+                                            .partials = partials};
     tg_report_init(&report);
     ck_assert_int_eq(tg_pool_start(&options, &pool, &report), TG_OK);
     jobs = (struct tg_jobs){.store = store,
@@ -76,7 +78,8 @@ static inline void setup_jobs(void)
     setup();
     config = (struct tg_config){.max_body = 64 << 20};
     hub = tg_hub_new();
-    ck_assert_ptr_nonnull(hub);
+    partials = tg_partials_new();
+    ck_assert(hub && partials);
     store_layer(400, 120, narrow);
     store_layer(1500, 600, wide);
 }
@@ -84,6 +87,7 @@ static inline void setup_jobs(void)
 static inline void teardown_jobs(void)
 {
     stop_pool();
+    tg_partials_free(partials);
     tg_hub_free(hub);
     teardown();
 }

@@ -15,6 +15,7 @@ Suite *janitor_suite(void);
 Suite *jobs_suite(void);
 Suite *machine_suite(void);
 Suite *metrics_suite(void);
+Suite *partials_suite(void);
 Suite *pool_suite(void);
 Suite *privilege_suite(void);
 Suite *routes_suite(void);
@@ -27,7 +28,7 @@ int main(void)
         behind_suite, damage_suite, data_suite, derived_suite, events_suite, store_suite,
         accept_suite, auth_suite, http_suite, metrics_suite, routes_suite, scheduler_suite,
         config_suite, janitor_suite, machine_suite, privilege_suite,
-        jobs_suite, pool_suite,
+        jobs_suite, partials_suite, pool_suite,
         NULL,
     };
     return tg_run_suites(suites);

@@ -22,9 +22,11 @@ class Event:
     id : str
         Number of the durable event, "" for progress and other passing news.
     type : str
-        The state the job entered, or "progress", "removed", "resync".
+        The state the job entered, or "progress", "partial", "removed", "resync".
     data : dict
-        What the daemon says about it.
+        What the daemon says about it. Of a "partial" these are `name`, `shape` and `data`, the
+        rows so far of an output, with None where nothing is known; of a large one every
+        `step[0]`-th row and `step[1]`-th column.
     """
 
     id: str
