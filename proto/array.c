@@ -145,14 +145,12 @@ static enum tg_err decode(struct tg_array_file *file, struct tg_member_source *s
     return TG_OK;
 }
 
-enum tg_err tg_array_file_read(struct tg_array_file *file, const char *key, size_t max_bytes,
-                               struct tg_mat *mat, struct tg_report *report)
+enum tg_err tg_array_file_read_at(struct tg_array_file *file, size_t index, size_t max_bytes,
+                                  struct tg_mat *mat, struct tg_report *report)
 {
-    size_t i = 0;
-    TG_TRY(find(file, key, &i, report));
     struct tg_array_bytes *own = file->decoded;
-    struct tg_member_source *source = &own->source[i];
-    struct tg_array_member *member = &file->member[i];
+    struct tg_member_source *source = &own->source[index];
+    struct tg_array_member *member = &file->member[index];
     if (!member->mat.data) {
         if (source->length > max_bytes)
             return tg_fault_add(report, TG_NOMEM, NULL,
@@ -169,4 +167,12 @@ enum tg_err tg_array_file_read(struct tg_array_file *file, const char *key, size
     }
     *mat = member->mat;
     return TG_OK;
+}
+
+enum tg_err tg_array_file_read(struct tg_array_file *file, const char *key, size_t max_bytes,
+                               struct tg_mat *mat, struct tg_report *report)
+{
+    size_t i = 0;
+    TG_TRY(find(file, key, &i, report));
+    return tg_array_file_read_at(file, i, max_bytes, mat, report);
 }

@@ -51,6 +51,10 @@ TG_MUST_CHECK enum tg_err tg_array_file_open(const void *bytes, size_t n,
 TG_MUST_CHECK enum tg_err tg_array_file_read(struct tg_array_file *file, const char *key,
                                              size_t max_bytes, struct tg_mat *mat,
                                              struct tg_report *report);
+/* The same of the member that stands at `index`. */
+TG_MUST_CHECK enum tg_err tg_array_file_read_at(struct tg_array_file *file, size_t index,
+                                                size_t max_bytes, struct tg_mat *mat,
+                                                struct tg_report *report);
 void tg_array_file_release(struct tg_array_file *file);
 
 /* Writers: the bytes of one file. Views of any stride; npy in C order, native dtype. */

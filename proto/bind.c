@@ -3,7 +3,9 @@
  * Binding: references become views.
  *
  * DESIGN. Files are opened once per digest however many references name them, and stay
- * open until the job is released.
+ * open until the job is released. They are found again through a hash table whose hash is
+ * the beginning of the digest, so that a job over thousands of checkpoints binds in time
+ * that grows with their number only. The table of a file's tensors is one per file, too.
  */
 #include "proto/job.h"
 
@@ -17,12 +19,16 @@ struct opened {
     char sha256[TG_SHA256_HEX];
     void *handle;
     struct tg_array_file file;
+    struct tg_array_member **order; /* the members by name; NULL until they are asked for */
+    struct tg_bound_member *member; /* the same order */
 };
 
 struct binding {
     struct tg_opener opener;
     struct opened *opened;
     size_t nopened;
+    uint32_t *slot; /* 1 + index into opened, 0: free; a power of two of them */
+    size_t mask;
     struct tg_bound *bound; /* of all inputs, one behind the other */
 };
 
@@ -39,6 +45,18 @@ static enum tg_err no_memory(struct tg_report *report)
     return tg_fault_add(report, TG_NOMEM, NULL, "There is no memory for this.");
 }
 
+/* The slot that holds the file of this digest, or the free one where it belongs. */
+static uint32_t *find_slot(const struct binding *binding, const char *sha256)
+{
+    char head[9];
+    snprintf(head, sizeof(head), "%.8s", sha256);
+    for (size_t i = strtoul(head, NULL, 16);; i++) {
+        uint32_t *slot = &binding->slot[i & binding->mask];
+        if (!*slot || !strcmp(binding->opened[*slot - 1].sha256, sha256))
+            return slot;
+    }
+}
+
 /* The opened file of a reference; NULL with a fault when it cannot be read. */
 static struct opened *open_file(struct binder *b, const struct tg_ref *ref)
 {
@@ -47,9 +65,9 @@ static struct opened *open_file(struct binder *b, const struct tg_ref *ref)
     struct tg_report why;
     const void *bytes;
     size_t n;
-    for (size_t i = 0; i < binding->nopened; i++)
-        if (!strcmp(binding->opened[i].sha256, ref->sha256))
-            return &binding->opened[i];
+    uint32_t *slot = find_slot(binding, ref->sha256);
+    if (*slot)
+        return &binding->opened[*slot - 1];
     enum tg_err err = binding->opener.open(binding->opener.self, ref->sha256, &bytes, &n,
                                            &opened->handle);
     if (err) {
@@ -72,7 +90,7 @@ static struct opened *open_file(struct binder *b, const struct tg_ref *ref)
         return NULL;
     }
     snprintf(opened->sha256, sizeof(opened->sha256), "%s", ref->sha256);
-    binding->nopened++;
+    *slot = (uint32_t)++binding->nopened;
     return opened;
 }
 
@@ -116,12 +134,15 @@ find_member(struct binder *b, const struct tg_array_file *file, const struct tg_
     return NULL;
 }
 
-/* Whether the array's shape is one the input takes. */
+/* Whether the array's shape is one the input takes; `name` is "" or the tensor's. */
 static bool check_shape(struct binder *b, const struct tg_input *input,
-                        const struct tg_ref *ref, const struct tg_mat *mat)
+                        const struct tg_ref *ref, const char *name,
+                        const struct tg_mat *mat)
 {
-    char got[TG_GOT_SIZE], allowed[64];
+    char got[TG_GOT_SIZE], allowed[64], which[100] = "this one";
     tg_mat_shape_text(mat, got, sizeof(got));
+    if (*name)
+        snprintf(which, sizeof(which), "`%.80s`", name);
     if (input->ndim_lo == input->ndim_hi)
         snprintf(allowed, sizeof(allowed), "%d dimensions", input->ndim_lo);
     else
@@ -129,11 +150,11 @@ static bool check_shape(struct binder *b, const struct tg_input *input,
                  input->ndim_hi);
     if (mat->ndim < input->ndim_lo || mat->ndim > input->ndim_hi) {
         tg_fault_add_value(b->report, TG_INVALID, ref->pointer, got, allowed,
-                           "`%s` takes arrays of %s (%s); this one has shape %s.",
-                           input->name, allowed, input->shape, got);
+                           "`%s` takes arrays of %s (%s); %s has shape %s.", input->name,
+                           allowed, input->shape, which, got);
         return false;
     }
-    if (!tg_mat_count(mat)) {
+    if (!tg_mat_count(mat) && !(input->flags & TG_INPUT_MEMBERS)) {
         tg_fault_add_value(b->report, TG_INVALID, ref->pointer, got, NULL,
                            "The array is empty: its shape is %s.", got);
         return false;
@@ -141,32 +162,97 @@ static bool check_shape(struct binder *b, const struct tg_input *input,
     return true;
 }
 
-static void bind_ref(struct binder *b, const struct tg_input *input,
-                     const struct tg_ref *ref, struct tg_bound *bound)
+/* Decodes the member unless that is done or only headers are wanted; false with a fault. */
+static bool read_member(struct binder *b, const struct tg_ref *ref, struct opened *opened,
+                        struct tg_array_member *member)
 {
-    struct opened *opened = open_file(b, ref);
-    struct tg_array_member *member = opened ? find_member(b, &opened->file, ref) : NULL;
-    if (!member || !check_shape(b, input, ref, &member->mat))
-        return;
-    bound->name = ref->name;
-    bound->pointer = ref->pointer;
-    snprintf(bound->sha256, sizeof(bound->sha256), "%s", ref->sha256);
-    bool decoded = !member->decoded_bytes || member->mat.data;
-    if (!b->headers_only && !decoded) {
-        size_t room = b->max_decoded_bytes - b->job->decoded_bytes;
+    if (!member->decoded_bytes || member->mat.data)
+        return true;
+    if (!b->headers_only) {
+        size_t used = b->job->decoded_bytes,
+               room = b->max_decoded_bytes > used ? b->max_decoded_bytes - used : 0;
         struct tg_report why;
         struct tg_mat mat;
         tg_report_init(&why);
-        enum tg_err err = tg_array_file_read(&opened->file, ref->key, room, &mat, &why);
+        enum tg_err err = tg_array_file_read_at(
+            &opened->file, (size_t)(member - opened->file.member), room, &mat, &why);
         if (err) {
             tg_fault_add(b->report, err, ref->pointer, "%s", why.detail);
-            return;
+            return false;
         }
-        member->mat = mat;
     }
-    if (!decoded)
-        b->job->decoded_bytes += member->decoded_bytes;
-    bound->mat = member->mat;
+    b->job->decoded_bytes += member->decoded_bytes;
+    return true;
+}
+
+/* A zip file may use a name twice; the order is one all the same. */
+static int by_name(const void *a, const void *b)
+{
+    const struct tg_array_member *x = *(const struct tg_array_member *const *)a,
+                                 *y = *(const struct tg_array_member *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* Makes the table of the file's tensors; false with a fault. */
+static bool order_members(struct binder *b, struct opened *opened)
+{
+    size_t n = opened->file.nmembers;
+    opened->order = calloc(n, sizeof(struct tg_array_member *));
+    opened->member = calloc(n, sizeof(*opened->member));
+    if (!opened->order || !opened->member) {
+        no_memory(b->report);
+        return false;
+    }
+    b->job->decoded_bytes += n * (sizeof(*opened->order) + sizeof(*opened->member));
+    for (size_t i = 0; i < n; i++)
+        opened->order[i] = &opened->file.member[i];
+    qsort(opened->order, n, sizeof(struct tg_array_member *), by_name);
+    return true;
+}
+
+/* A whole file, or the member of the reference's key. */
+static void bind_members(struct binder *b, const struct tg_input *input,
+                         const struct tg_ref *ref, struct opened *opened,
+                         struct tg_bound *bound)
+{
+    const struct tg_array_member *only =
+        ref->key ? find_member(b, &opened->file, ref) : NULL;
+    if ((ref->key && !only) || (!opened->member && !order_members(b, opened)))
+        return;
+    for (size_t i = 0; i < opened->file.nmembers; i++) {
+        struct tg_array_member *member = opened->order[i];
+        if (only && member != only)
+            continue;
+        if (!check_shape(b, input, ref, member->name, &member->mat) ||
+            !read_member(b, ref, opened, member))
+            return;
+        opened->member[i] = (struct tg_bound_member){member->name, member->mat};
+        if (!bound->nmembers++)
+            bound->member = &opened->member[i];
+    }
+}
+
+static void bind_ref(struct binder *b, const struct tg_input *input,
+                     const struct tg_ref *ref, struct tg_bound *bound)
+{
+    *bound = (struct tg_bound){.name = ref->name,
+                               .model = ref->model,
+                               .step = ref->step,
+                               .pointer = ref->pointer,
+                               .key = ref->key};
+    memcpy(bound->sha256, ref->sha256, sizeof(bound->sha256));
+    struct opened *opened = open_file(b, ref);
+    if (!opened)
+        return;
+    if (input->flags & TG_INPUT_MEMBERS) {
+        bind_members(b, input, ref, opened, bound);
+        return;
+    }
+    struct tg_array_member *member = find_member(b, &opened->file, ref);
+    if (member && check_shape(b, input, ref, "", &member->mat) &&
+        read_member(b, ref, opened, member))
+        bound->mat = member->mat;
 }
 
 static enum tg_err allocate(const struct tg_request_spec *spec, size_t nrefs,
@@ -179,7 +265,12 @@ static enum tg_err allocate(const struct tg_request_spec *spec, size_t nrefs,
     job->inputs = calloc(spec->kind->ninputs + 1, sizeof(*job->inputs));
     binding->opened = calloc(nrefs + 1, sizeof(*binding->opened));
     binding->bound = calloc(nrefs + 1, sizeof(*binding->bound));
-    if (!job->inputs || !binding->opened || !binding->bound)
+    size_t nslots = 2;
+    while (nslots / 2 <= nrefs)
+        nslots *= 2;
+    binding->slot = calloc(nslots, sizeof(*binding->slot));
+    binding->mask = nslots - 1;
+    if (!job->inputs || !binding->opened || !binding->bound || !binding->slot)
         return no_memory(report);
     return TG_OK;
 }
@@ -224,12 +315,16 @@ void tg_job_release(struct tg_job *job)
 {
     struct binding *binding = job->priv;
     for (size_t i = 0; binding && i < binding->nopened; i++) {
-        tg_array_file_release(&binding->opened[i].file);
-        binding->opener.close(binding->opener.self, binding->opened[i].handle);
+        struct opened *opened = &binding->opened[i];
+        free(opened->order);
+        free(opened->member);
+        tg_array_file_release(&opened->file);
+        binding->opener.close(binding->opener.self, opened->handle);
     }
     if (binding) {
         free(binding->opened);
         free(binding->bound);
+        free(binding->slot);
     }
     free(binding);
     free(job->inputs);

@@ -76,6 +76,8 @@ static const struct {
                            "                'next': {'type': ['string', 'null']}}}"},
     {"DryRun", "{'type': 'object', 'required': ['valid', 'cost', 'cache', 'hash'],"
                " 'properties': {'valid': {'type': 'boolean'}, 'cost': " COST ","
+               "                'plan': {'type': 'string', 'description': 'How the job would be "
+               "done, and why so.'},"
                "                'cache': {'type': 'string'}, 'hash': " DIGEST ","
                "                'expected_wait_s': {'type': 'number', 'x-unit': 's'}}}"},
     {"Data",

@@ -23,11 +23,15 @@ json_t *tg_kind_example(const struct tg_kind *kind)
 
 char *tg_input_text(const struct tg_input *input, char *out, size_t size)
 {
+    bool members = input->flags & TG_INPUT_MEMBERS;
+    const char *one = members ? "file of arrays" : "array",
+               *many = members ? "files of arrays" : "arrays";
     if (input->list)
-        snprintf(out, size, "1 to %zu arrays of shape (%s)", input->max_count,
-                 input->shape);
+        snprintf(out, size, "1 to %zu %s of shape (%s)%s", input->max_count, many,
+                 input->shape, input->flags & TG_INPUT_LABELLED ? ", with model and step"
+                                                                : "");
     else
-        snprintf(out, size, "array of shape (%s)", input->shape);
+        snprintf(out, size, "%s of shape (%s)", one, input->shape);
     return out;
 }
 
@@ -36,12 +40,15 @@ static json_t *describe_inputs(const struct tg_kind *kind)
     json_t *list = json_array();
     for (size_t i = 0; i < kind->ninputs; i++) {
         const struct tg_input *input = &kind->inputs[i];
-        tg_json_append(&list, json_pack("{s:s, s:b, s:b, s:I, s:[i, i], s:s, s:s}",
+        bool labelled = input->flags & TG_INPUT_LABELLED,
+             members = input->flags & TG_INPUT_MEMBERS;
+        tg_json_append(&list, json_pack("{s:s, s:b, s:b, s:I, s:[i, i], s:s, s:b, s:b, s:s}",
                                         "name", input->name, "list", input->list,
                                         "required", input->required, "max_count",
                                         (json_int_t)(input->list ? input->max_count : 1),
                                         "ndim", input->ndim_lo, input->ndim_hi, "shape",
-                                        input->shape, "help", input->help));
+                                        input->shape, "labelled", labelled, "members",
+                                        members, "help", input->help));
     }
     return list;
 }

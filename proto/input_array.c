@@ -158,22 +158,39 @@ static void tell_ragged(struct tg_input_decoder *d, const json_t *list,
     tg_input_fault(d, pointer, list, "array of numbers", "The array is not rectangular.");
 }
 
-static void check_members(struct tg_input_decoder *d, const json_t *object, bool in_list,
-                          const char *pointer)
+static void tell_unknown(struct tg_input_decoder *d, const char *pointer, const char *key,
+                         const char *const *names, size_t n)
 {
-    static const char *const names[] = {"sha256", "key", "npy", "name", "data"};
-    size_t allowed = in_list ? 5 : 3, sources = 0;
+    char at[TG_POINTER_SIZE], allowed[sizeof(((struct tg_fault *)0)->allowed)];
+    tg_pointer_add(at, pointer, key);
+    if (!strcmp(key, "model") || !strcmp(key, "step"))
+        tg_fault_add_value(d->report, TG_INVALID, at, key,
+                           tg_join(allowed, sizeof(allowed), names, n),
+                           "There is no `%s` here: it goes with the entries of a list "
+                           "whose input has labels, and this is none.",
+                           key);
+    else
+        tg_fault_unknown(d->report, at, "member", key, names, n);
+}
+
+static void check_members(struct tg_input_decoder *d, const json_t *object,
+                          enum tg_entry entry, const char *pointer)
+{
+    static const char *const names[] = {"sha256", "key",   "npy", "name",
+                                        "data",   "model", "step"};
+    static const size_t allowed[] = {
+        [TG_ENTRY_BARE] = 3, [TG_ENTRY_LISTED] = 5, [TG_ENTRY_LABELLED] = 7};
+    bool in_list = entry != TG_ENTRY_BARE;
+    size_t sources = 0;
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
-        char at[TG_POINTER_SIZE];
         bool known = false;
-        for (size_t i = 0; i < allowed; i++)
+        for (size_t i = 0; i < allowed[entry]; i++)
             known = known || !strcmp(key, names[i]);
         if (!known)
-            tg_fault_unknown(d->report, tg_pointer_add(at, pointer, key), "member", key,
-                             names, allowed);
+            tell_unknown(d, pointer, key, names, allowed[entry]);
         sources += !strcmp(key, "sha256") || !strcmp(key, "npy") || !strcmp(key, "data");
     }
     if (sources != 1)
@@ -208,7 +225,7 @@ static void decode_reference(struct tg_input_decoder *d, const json_t *object,
         tg_input_no_memory(d, ref->pointer);
 }
 
-void tg_input_array(struct tg_input_decoder *d, const json_t *value, bool in_list,
+void tg_input_array(struct tg_input_decoder *d, const json_t *value, enum tg_entry entry,
                     struct tg_ref *ref)
 {
     const struct tg_json_array *array = tg_json_body_array(d->body, value);
@@ -221,12 +238,12 @@ void tg_input_array(struct tg_input_decoder *d, const json_t *value, bool in_lis
             d, ref->pointer, value, "numbers, {\"sha256\": ...} or {\"npy\": ...}",
             json_is_array(value) ? "The array is empty." : "This is not an array.");
     } else {
-        check_members(d, value, in_list, ref->pointer);
+        check_members(d, value, entry, ref->pointer);
         if (json_object_get(value, "sha256"))
             decode_reference(d, value, ref);
         else if (json_object_get(value, "npy"))
             keep_npy(d, json_object_get(value, "npy"), ref);
-        else if (in_list && json_object_get(value, "data"))
-            tg_input_array(d, json_object_get(value, "data"), false, ref);
+        else if (entry != TG_ENTRY_BARE && json_object_get(value, "data"))
+            tg_input_array(d, json_object_get(value, "data"), TG_ENTRY_BARE, ref);
     }
 }

@@ -13,12 +13,19 @@ struct tg_input_decoder {
     size_t room; /* bytes that may still come inline */
 };
 
+/* What an object that stands for an array may say beside its numbers. */
+enum tg_entry {
+    TG_ENTRY_BARE,    /* nothing */
+    TG_ENTRY_LISTED,  /* "name" */
+    TG_ENTRY_LABELLED /* "name", "model", "step" */
+};
+
 /*
- * Fill `ref` (its pointer is set) from a JSON value: numbers, {"sha256", "key"}, {"npy"}.
- * An entry `in_list` may also have a "name", which is passed over here, and its numbers
- * under "data".
+ * Fill `ref` (its pointer is set) from a JSON value: numbers, {"sha256", "key"}, {"npy"};
+ * an entry of a list also {"data"}. The names and labels an entry may have beside these are
+ * passed over here.
  */
-void tg_input_array(struct tg_input_decoder *d, const json_t *value, bool in_list,
+void tg_input_array(struct tg_input_decoder *d, const json_t *value, enum tg_entry entry,
                     struct tg_ref *ref);
 /* The same from numbers. */
 void tg_input_numbers(struct tg_input_decoder *d, const double *data, int ndim,

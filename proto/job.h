@@ -23,12 +23,14 @@
 enum tg_priority { TG_PRIORITY_HIGH, TG_PRIORITY_NORMAL, TG_PRIORITY_LOW, TG_PRIORITY_COUNT };
 extern const char *const tg_priority_names[]; /* NULL-terminated */
 
-/* A reference to one array: a stored file and, for npz and safetensors, its member. */
+/* A reference to one array or file: stored bytes and, for npz and safetensors, a member. */
 struct tg_ref {
-    const char *name; /* label inside a list, given or made ("0", "1", ...) */
+    const char *name;    /* label inside a list, given or made ("0", "1", ...) */
+    const char *model;   /* NULL when none was given */
+    int64_t step;        /* -1 when none was given */
     char sha256[TG_SHA256_HEX];
-    const char *key;  /* NULL when none was given */
-    char pointer[96]; /* where in the request it stands, for faults */
+    const char *key;     /* NULL when none was given */
+    const char *pointer; /* where in the request it stands, for faults */
 };
 
 struct tg_input_refs {
@@ -88,11 +90,22 @@ struct tg_opener {
     void (*close)(void *self, void *handle);
 };
 
+struct tg_bound_member {
+    const char *name; /* "" for the one array of an npy or csv file */
+    struct tg_mat mat;
+};
+
 struct tg_bound {
     const char *name;
+    const char *model;   /* NULL when none was given */
+    int64_t step;        /* -1 when none was given */
     const char *pointer; /* where in the request it stands, for faults of check() */
-    struct tg_mat mat;
+    struct tg_mat mat;   /* all zero where the input is TG_INPUT_MEMBERS */
     char sha256[TG_SHA256_HEX];
+    const char *key;     /* NULL when none was given */
+    /* TG_INPUT_MEMBERS: the tensors of the file in bytewise order of name, or the one of `key`. */
+    const struct tg_bound_member *member;
+    size_t nmembers;
 };
 
 struct tg_job_input {
@@ -106,7 +119,7 @@ struct tg_job {
     const struct tg_kind *kind;
     const void *params;
     struct tg_job_input *inputs; /* kind->ninputs, in table order */
-    size_t decoded_bytes;        /* memory held for csv and compressed members */
+    size_t decoded_bytes; /* memory held for csv, compressed members, tables of members */
     void *priv;
 };
 

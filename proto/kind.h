@@ -31,11 +31,15 @@ enum tg_param_type {
     TG_PARAM_ENUM_LIST,   /* uint64_t: bit set of choices, JSON array of distinct names */
     TG_PARAM_STRING,      /* const char *: in the job's arena; lo/hi bound the length */
     TG_PARAM_INT_LIST,    /* struct tg_int_list; lo/hi bound the entries */
-    TG_PARAM_REAL_LIST    /* struct tg_real_list */
+    TG_PARAM_REAL_LIST,   /* struct tg_real_list */
+    TG_PARAM_STRING_LIST  /* struct tg_string_list: in the job's arena; lo/hi bound the
+                             length of each, TG_STRING_LIST_MAX their number */
 };
+enum { TG_STRING_LIST_MAX = 10000 };
 
 struct tg_int_list { int64_t *v; size_t n; };
 struct tg_real_list { double *v; size_t n; };
+struct tg_string_list { const char **v; size_t n; };
 
 struct tg_param {
     const char *name;
@@ -70,6 +74,22 @@ struct tg_param {
 #define TG_P_REAL_LIST(type, field, lo, hi, def, unit, help)                             \
     {#field, TG_PARAM_REAL_LIST, TG_FIELD(type, struct tg_real_list, field), lo, hi, def, \
      NULL, unit, help}
+#define TG_P_STRING_LIST(type, field, maxlen, def, help)                                 \
+    {#field, TG_PARAM_STRING_LIST, TG_FIELD(type, struct tg_string_list, field), 1, maxlen, \
+     def, NULL, "", help}
+
+enum tg_input_flag {
+    /*
+     * Entries of the list may say of which `model` they are and at which training `step`
+     * they were taken; name, model and step together tell two entries apart.
+     */
+    TG_INPUT_LABELLED = 1,
+    /*
+     * An entry is a whole file of tensors (a checkpoint), or one member of it where the
+     * reference has a key. ndim_lo and ndim_hi bound each tensor; an empty one is let in.
+     */
+    TG_INPUT_MEMBERS = 2
+};
 
 struct tg_input {
     const char *name;
@@ -79,6 +99,7 @@ struct tg_input {
     int ndim_lo, ndim_hi;
     const char *shape;    /* symbols: "n,d" */
     const char *help;
+    unsigned flags;       /* of enum tg_input_flag */
 };
 
 enum tg_output_where { TG_OUT_VALUE, TG_OUT_ARRAY, TG_OUT_FIGURE, TG_OUT_QUALITY };
@@ -96,6 +117,7 @@ struct tg_cost {
     double flops;
     double read_bytes;    /* bytes of input read */
     double seconds;       /* expected on one core of the reference rate; 0: from flops */
+    char plan[512];       /* for people: the route chosen and why, whole sentences; "": none */
 };
 
 struct tg_kind {

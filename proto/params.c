@@ -133,18 +133,37 @@ static void decode_real_list(const struct slot *slot, const json_t *value)
     *(struct tg_real_list *)slot->field = (struct tg_real_list){v, n};
 }
 
-static void decode_string(const struct slot *slot, const json_t *value)
+static const char *read_string(const struct slot *slot, const char *pointer,
+                               const json_t *value)
 {
     double n = (double)json_string_length(value);
     if (!json_is_string(value) || n < slot->param->lo || n > slot->param->hi) {
-        fault(slot, slot->pointer, value);
-        return;
+        fault(slot, pointer, value);
+        return NULL;
     }
     const char *text = tg_arena_strdup(slot->arena, json_string_value(value));
     if (!text)
-        tg_fault_add(slot->report, TG_NOMEM, slot->pointer,
-                     "There is no memory for this.");
-    *(const char **)slot->field = text;
+        tg_fault_add(slot->report, TG_NOMEM, pointer, "There is no memory for this.");
+    return text;
+}
+
+static void decode_string_list(const struct slot *slot, const json_t *value)
+{
+    size_t i, n = json_array_size(value);
+    json_t *entry;
+    if (n > TG_STRING_LIST_MAX) {
+        fault(slot, slot->pointer, value);
+        return;
+    }
+    const char **v = allocate(slot, n, sizeof(*v));
+    if (!v)
+        return;
+    json_array_foreach(value, i, entry)
+    {
+        char at[TG_POINTER_SIZE];
+        v[i] = read_string(slot, tg_pointer_index(at, slot->pointer, i), entry);
+    }
+    *(struct tg_string_list *)slot->field = (struct tg_string_list){v, n};
 }
 
 static void decode_list(const struct slot *slot, const json_t *value)
@@ -155,6 +174,8 @@ static void decode_list(const struct slot *slot, const json_t *value)
         decode_enum_list(slot, value);
     else if (slot->param->type == TG_PARAM_INT_LIST)
         decode_int_list(slot, value);
+    else if (slot->param->type == TG_PARAM_STRING_LIST)
+        decode_string_list(slot, value);
     else
         decode_real_list(slot, value);
 }
@@ -179,11 +200,12 @@ static void decode_value(const struct slot *slot, const json_t *value)
             *(int *)slot->field = (int)index;
         break;
     case TG_PARAM_STRING:
-        decode_string(slot, value);
+        *(const char **)slot->field = read_string(slot, slot->pointer, value);
         break;
     case TG_PARAM_ENUM_LIST:
     case TG_PARAM_INT_LIST:
     case TG_PARAM_REAL_LIST:
+    case TG_PARAM_STRING_LIST:
         decode_list(slot, value);
         break;
     }

@@ -32,7 +32,7 @@ static void range_text(const char *noun, double lo, double hi, char *out, size_t
 
 char *tg_param_range(const struct tg_param *param, char *out, size_t size)
 {
-    char noun[24], choices[160];
+    char noun[24], each[60], choices[160];
     switch (param->type) {
     case TG_PARAM_INT:
         range_text("integer", param->lo, param->hi, out, size);
@@ -61,6 +61,11 @@ char *tg_param_range(const struct tg_param *param, char *out, size_t size)
     case TG_PARAM_STRING:
         range_text("text, in bytes", param->lo, param->hi, out, size);
         break;
+    case TG_PARAM_STRING_LIST:
+        snprintf(each, sizeof(each), "list of at most %d texts, each in bytes",
+                 TG_STRING_LIST_MAX);
+        range_text(each, param->lo, param->hi, out, size);
+        break;
     }
     return out;
 }
@@ -80,6 +85,7 @@ static void write_value(const struct tg_param *param, const void *field,
 {
     const struct tg_int_list *ints = field;
     const struct tg_real_list *reals = field;
+    const struct tg_string_list *texts = field;
     const char *separator = "";
     switch (param->type) {
     case TG_PARAM_INT:
@@ -119,6 +125,14 @@ static void write_value(const struct tg_param *param, const void *field,
         for (size_t i = 0; i < reals->n; i++) {
             tg_buf_puts(out, i ? "," : "");
             tg_buf_double(out, reals->v[i]);
+        }
+        tg_buf_puts(out, "]");
+        break;
+    case TG_PARAM_STRING_LIST:
+        tg_buf_puts(out, "[");
+        for (size_t i = 0; i < texts->n; i++) {
+            tg_buf_puts(out, i ? "," : "");
+            put_name(out, texts->v[i]);
         }
         tg_buf_puts(out, "]");
         break;

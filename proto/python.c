@@ -79,6 +79,7 @@ static void put_type(const struct tg_param *param, struct tg_buf *out)
         [TG_PARAM_STRING] = "str",
         [TG_PARAM_INT_LIST] = "Sequence[int]",
         [TG_PARAM_REAL_LIST] = "Sequence[float]",
+        [TG_PARAM_STRING_LIST] = "Sequence[str]",
     };
     if (param->type == TG_PARAM_ENUM) {
         put_choices(param->choices, out);

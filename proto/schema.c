@@ -40,6 +40,13 @@ static json_t *number_schema(const struct tg_param *param, const char *type)
     return schema;
 }
 
+static json_t *string_schema(const struct tg_param *param)
+{
+    json_t *schema = json_pack("{s:s}", "type", "string");
+    set_range(&schema, param, "minLength", "maxLength");
+    return schema;
+}
+
 static json_t *list_of(json_t *items)
 {
     return json_pack("{s:s, s:o}", "type", "array", "items", items);
@@ -67,8 +74,10 @@ static json_t *type_schema(const struct tg_param *param)
         tg_json_set(&schema, "uniqueItems", json_true());
         return schema;
     case TG_PARAM_STRING:
-        schema = json_pack("{s:s}", "type", "string");
-        set_range(&schema, param, "minLength", "maxLength");
+        return string_schema(param);
+    case TG_PARAM_STRING_LIST:
+        schema = list_of(string_schema(param));
+        tg_json_set(&schema, "maxItems", json_integer(TG_STRING_LIST_MAX));
         return schema;
     }
     return NULL;
@@ -107,9 +116,12 @@ json_t *tg_schema_params(const struct tg_kind *kind)
     return object_schema(properties, required);
 }
 
-/* Numbers nested to each depth that the input allows. */
+/* Numbers nested to each depth that the input allows; to any depth for one tensor of a file. */
 static json_t *numbers_schema(const struct tg_input *input)
 {
+    if (input->flags & TG_INPUT_MEMBERS)
+        return tg_json_template("{'type': 'array', 'minItems': 1,"
+                                " 'items': {'type': ['number', 'array']}}");
     json_t *depths = json_array();
     for (int ndim = input->ndim_lo; ndim <= input->ndim_hi; ndim++) {
         json_t *schema = json_pack("{s:s}", "type", "number");
@@ -126,39 +138,44 @@ static json_t *numbers_schema(const struct tg_input *input)
     return only;
 }
 
-/* An object that holds or names one array; `named` ones may carry a name. */
-static json_t *holder_schema(json_t *holder, bool named)
+/* An object that holds or names one array; entries of a list may carry a name and labels. */
+static json_t *holder_schema(const struct tg_input *input, json_t *holder, bool entry)
 {
-    if (named)
-        tg_json_set(
-            &holder, "name",
-            tg_json_template("{'type': 'string', 'minLength': 1, 'maxLength': 200}"));
+    static const char *const text = "{'type': 'string', 'minLength': 1, 'maxLength': 200}";
+    if (entry)
+        tg_json_set(&holder, "name", tg_json_template(text));
+    if (entry && input->flags & TG_INPUT_LABELLED) {
+        tg_json_set(&holder, "model", tg_json_template(text));
+        tg_json_set(&holder, "step", tg_json_template("{'type': 'integer', 'minimum': 0}"));
+    }
     json_t *required = json_array();
     tg_json_append(&required,
                    json_string(json_object_iter_key(json_object_iter(holder))));
     return object_schema(holder, required);
 }
 
-static json_t *array_schema(const struct tg_input *input, bool named)
+static json_t *array_schema(const struct tg_input *input, bool entry)
 {
     json_t *forms = json_array();
     tg_json_append(&forms, numbers_schema(input));
     tg_json_append(
         &forms,
-        holder_schema(tg_json_template("{'sha256': {'type': 'string',"
+        holder_schema(input,
+                      tg_json_template("{'sha256': {'type': 'string',"
                                        "            'pattern': '^[0-9a-f]{64}$'},"
                                        " 'key': {'type': 'string', 'minLength': 1}}"),
-                      named));
+                      entry));
     tg_json_append(
-        &forms, holder_schema(tg_json_template(
-                                  "{'npy': {'type': 'string',"
-                                  "         'contentEncoding': 'base64',"
-                                  "         'contentMediaType': 'application/x-npy'}}"),
-                              named));
-    if (named)
+        &forms,
+        holder_schema(input,
+                      tg_json_template("{'npy': {'type': 'string',"
+                                       "         'contentEncoding': 'base64',"
+                                       "         'contentMediaType': 'application/x-npy'}}"),
+                      entry));
+    if (entry)
         tg_json_append(
             &forms,
-            holder_schema(json_pack("{s:o}", "data", numbers_schema(input)), true));
+            holder_schema(input, json_pack("{s:o}", "data", numbers_schema(input)), true));
     return json_pack("{s:o}", "oneOf", forms);
 }
 

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "linalg/linalg.h"
 #include "server/clock.h"
@@ -56,5 +57,6 @@ enum tg_err tg_cost_of(const struct tg_job *job, unsigned lanes, struct tg_job_c
         .seconds = kind.seconds > 0 ? kind.seconds
                                     : kind.flops / flops_rate + kind.read_bytes / read_rate,
     };
+    memcpy(cost->plan, kind.plan, sizeof(cost->plan));
     return TG_OK;
 }

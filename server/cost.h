@@ -20,6 +20,7 @@ struct tg_job_cost {
     uint64_t peak_bytes; /* to reserve: workspace, decoded inputs and the document */
     uint64_t arena_bytes; /* the workspace alone */
     double flops, read_bytes, seconds;
+    char plan[sizeof(((struct tg_cost *)0)->plan)]; /* the kind's own words, or "" */
 };
 /* TG_NOMEM when it overflows. */
 TG_MUST_CHECK enum tg_err tg_cost_of(const struct tg_job *job, unsigned lanes,

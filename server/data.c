@@ -218,6 +218,7 @@ static enum tg_err map_file(struct tg_store *store, const char *sha256,
         return TG_NOMEM;
     }
     blob->bytes = blob->map = map;
+    blob->mapped = true;
     blob->fd = fd;
     return TG_OK;
 }
@@ -264,12 +265,12 @@ enum tg_err tg_data_open(struct tg_store *store, const char *sha256, struct tg_b
 
 void tg_blob_close(struct tg_blob *blob)
 {
-    if (blob->fd >= 0) {
+    if (blob->mapped)
         munmap(blob->map, blob->n);
-        close(blob->fd);
-    } else {
+    else
         free(blob->map);
-    }
+    if (blob->fd >= 0)
+        close(blob->fd);
     *blob = (struct tg_blob){.fd = -1};
 }
 
@@ -284,6 +285,9 @@ static enum tg_err opener_open(void *self, const char *sha256, const void **byte
         free(blob);
         return err;
     }
+    if (blob->fd >= 0)
+        close(blob->fd);
+    blob->fd = -1;
     *bytes = blob->bytes;
     *n = blob->n;
     *handle = blob;

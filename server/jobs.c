@@ -125,6 +125,11 @@ static enum tg_err write_fingerprint(const struct tg_request_spec *spec,
     return whole ? TG_OK : TG_NOMEM;
 }
 
+static int by_digest(const void *a, const void *b)
+{
+    return memcmp(a, b, TG_SHA256_HEX);
+}
+
 /* The digests a job refers to, each once. */
 static char (*list_inputs(const struct tg_request_spec *spec, size_t *n))[TG_SHA256_HEX]
 {
@@ -133,16 +138,16 @@ static char (*list_inputs(const struct tg_request_spec *spec, size_t *n))[TG_SHA
         count += spec->inputs[i].n;
     char(*list)[TG_SHA256_HEX] = calloc(count + 1, sizeof(*list));
     *n = 0;
-    for (size_t i = 0; list && i < spec->kind->ninputs; i++) {
-        for (size_t k = 0; k < spec->inputs[i].n; k++) {
-            const char *sha256 = spec->inputs[i].ref[k].sha256;
-            size_t at = 0;
-            while (at < *n && strcmp(list[at], sha256) != 0)
-                at++;
-            if (at == *n)
-                memcpy(list[(*n)++], sha256, TG_SHA256_HEX);
-        }
-    }
+    if (!list)
+        return NULL;
+    count = 0;
+    for (size_t i = 0; i < spec->kind->ninputs; i++)
+        for (size_t k = 0; k < spec->inputs[i].n; k++)
+            memcpy(list[count++], spec->inputs[i].ref[k].sha256, TG_SHA256_HEX);
+    qsort(list, count, sizeof(*list), by_digest);
+    for (size_t i = 0; i < count; i++)
+        if (!*n || memcmp(list[*n - 1], list[i], TG_SHA256_HEX) != 0)
+            memmove(list[(*n)++], list[i], TG_SHA256_HEX);
     return list;
 }
 
@@ -302,11 +307,11 @@ static json_t *dry_answer(struct tg_jobs *jobs, const struct tg_request_spec *sp
         cache = TG_CACHE_HIT;
     else if (!tg_store_find_active(jobs->store, spec->hash, id))
         cache = TG_CACHE_SHARED;
-    return json_pack("{s:b, s:s, s:s, s:o, s:s, s:s*, s:f}", "valid", 1, "kind",
+    return json_pack("{s:b, s:s, s:s, s:o, s:s*, s:s, s:s*, s:f}", "valid", 1, "kind",
                      spec->kind->name, "hash", spec->hash, "cost",
-                     tg_job_cost_json(cost->peak_bytes, cost->flops, cost->seconds), "cache",
-                     tg_cache_names[cache], "job", cache == TG_CACHE_MISS ? NULL : id,
-                     "expected_wait_s",
+                     tg_job_cost_json(cost->peak_bytes, cost->flops, cost->seconds), "plan",
+                     *cost->plan ? cost->plan : NULL, "cache", tg_cache_names[cache], "job",
+                     cache == TG_CACHE_MISS ? NULL : id, "expected_wait_s",
                      cache == TG_CACHE_HIT ? 0.0 : tg_pool_expected_wait(jobs->pool));
 }
 

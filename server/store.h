@@ -215,11 +215,12 @@ TG_MUST_CHECK enum tg_err tg_data_delete(struct tg_store *store, const char *sha
                                          struct tg_report *report);
 
 /* An opened blob: mapped or in memory; stays valid until closed even if deleted meanwhile. */
-struct tg_blob { const void *bytes; size_t n; void *map; int fd; /* -1: in memory */ };
+struct tg_blob { const void *bytes; size_t n; void *map; bool mapped; int fd; /* or -1 */ };
 TG_MUST_CHECK enum tg_err tg_data_open(struct tg_store *store, const char *sha256,
                                        struct tg_blob *blob);
 void tg_blob_close(struct tg_blob *blob);
-/* The same as a tg_opener for tg_job_bind (self is the store). */
+/* The same as a tg_opener for tg_job_bind (self is the store). A mapped file holds no file
+ * descriptor, so a job may read more files than the process may have open. */
 struct tg_opener tg_data_opener(struct tg_store *store);
 
 /*

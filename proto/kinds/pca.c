@@ -38,7 +38,7 @@ static const struct tg_input inputs[] = {
     {"trajectory", false, true, 1, 2, 2, "n,d",
      "3 to 5000 points in the order of time, one a row: a network's weights, flattened, "
      "at n moments of its training. Read in one pass from the stored file, so d may be "
-     "very large."},
+     "very large.", 0},
 };
 
 static const struct tg_output outputs[] = {

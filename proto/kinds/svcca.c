@@ -39,10 +39,11 @@ static const struct tg_input inputs[] = {
     {"layers", true, false, MAX_LAYERS, 2, 2, "n,d",
      "Activations of two or more layers, one array each: rows are samples, columns are "
      "units. All have the same samples in the same order; the number of units may "
-     "differ."},
+     "differ.", 0},
     {"a", false, false, 1, 2, 2, "n,d",
-     "One layer, when only two are compared. Goes with `b`."},
-    {"b", false, false, 1, 2, 2, "n,d", "The other layer, for the same samples as `a`."},
+     "One layer, when only two are compared. Goes with `b`.", 0},
+    {"b", false, false, 1, 2, 2, "n,d", "The other layer, for the same samples as `a`.",
+     0},
 };
 
 static const struct tg_output outputs[] = {

@@ -10,7 +10,8 @@
 
 Suite *job_suite(void);
 
-#define X "\"inputs\": {\"x\": [[1, 2], [3, 4.5]]}"
+#define X_ONLY "\"x\": [[1, 2], [3, 4.5]]"
+#define X "\"inputs\": {" X_ONLY "}"
 /* np.save of [[1.0, 2.0], [3.0, 4.5]]: its SHA-256, and its bytes in base64. */
 #define X_SHA256 "634a95ad47071e397372c7c02c18a96049d5383fafce2e01675d2c97f5353127"
 #define X_NPY                                                                            \
@@ -101,8 +102,16 @@ static const char *const bad_params[][4] = {
     {"\"sizes\": [1, -1]", "/params/sizes/1", "-1", "list, each integer of at least 0"},
     {"\"sizes\": 1", "/params/sizes", "1", "list, each integer of at least 0"},
     {"\"weights\": [2]", "/params/weights/0", "2", "list, each number of at most 1"},
+    {"\"tags\": \"ab\"", "/params/tags", "\"ab\"",
+     "list of at most 10000 texts, each in bytes from 1 to 4"},
+    {"\"tags\": [\"a\", \"\"]", "/params/tags/1", "\"\"",
+     "list of at most 10000 texts, each in bytes from 1 to 4"},
+    {"\"tags\": [\"abcde\"]", "/params/tags/0", "\"abcde\"",
+     "list of at most 10000 texts, each in bytes from 1 to 4"},
+    {"\"tags\": [[\"a\"]]", "/params/tags/0", "array of 1 entries",
+     "list of at most 10000 texts, each in bytes from 1 to 4"},
     {"\"shares\": 1", "/params/shares", "shares",
-     "rank, share, centre, method, measures, label, sizes, weights, must"},
+     "rank, share, centre, method, measures, label, sizes, weights, tags, must"},
 };
 
 START_TEST(test_each_bad_parameter_is_told_with_what_is_allowed)
@@ -149,6 +158,34 @@ static const char *const bad_inputs[][3] = {
      "not an array"},
     {"{\"x\": [[1]], \"layers\": [{\"date\": [1]}]}", "/inputs/layers/0/date",
      "did you mean `data`"},
+    {"{\"x\": {\"sha256\": \"" X_SHA256 "\", \"step\": 1}}", "/inputs/x/step",
+     "no `step` here"},
+    {"{\"x\": [[1]], \"layers\": [{\"model\": \"m\", \"data\": [1]}]}",
+     "/inputs/layers/0/model", "whose input has labels"},
+    {"{\"x\": [[1]], \"runs\": {\"a\": {\"sha256\": \"" X_SHA256 "\", \"step\": 1}}}",
+     "/inputs/runs/a/step", "no `step` here"},
+    {"{\"x\": [[1]], \"runs\": [{\"step\": -1, \"data\": [1]}]}", "/inputs/runs/0/step",
+     "training step"},
+    {"{\"x\": [[1]], \"runs\": [{\"step\": 1.5, \"data\": [1]}]}", "/inputs/runs/0/step",
+     "training step"},
+    {"{\"x\": [[1]], \"runs\": [{\"step\": 1e16, \"data\": [1]}]}",
+     "/inputs/runs/0/step", "training step"},
+    {"{\"x\": [[1]], \"runs\": [{\"step\": \"1\", \"data\": [1]}]}",
+     "/inputs/runs/0/step", "training step"},
+    {"{\"x\": [[1]], \"runs\": [{\"model\": \"\", \"data\": [1]}]}",
+     "/inputs/runs/0/model", "name of a model"},
+    {"{\"x\": [[1]], \"runs\": [{\"model\": 1, \"data\": [1]}]}",
+     "/inputs/runs/0/model", "name of a model"},
+    {"{\"x\": [[1]], \"runs\": [{\"stp\": 1, \"data\": [1]}]}", "/inputs/runs/0/stp",
+     "did you mean `step`"},
+    {"{\"x\": [[1]], \"runs\": [{\"name\": \"a\", \"data\": [1]},"
+     " {\"name\": \"a\", \"step\": 0, \"data\": [1]},"
+     " {\"name\": \"a\", \"step\": 0.0, \"data\": [2]}]}",
+     "/inputs/runs/2", "named `a` at step 0"},
+    {"{\"x\": [[1]], \"runs\": [{\"name\": \"a\", \"model\": \"m\", \"step\": 7,"
+     " \"data\": [1]}, {\"name\": \"a\", \"model\": \"n\", \"step\": 7, \"data\": [1]},"
+     " {\"name\": \"a\", \"model\": \"m\", \"step\": 7, \"data\": [1]}]}",
+     "/inputs/runs/2", "named `a` of model `m` at step 7"},
 };
 
 START_TEST(test_each_bad_array_is_told)
@@ -245,7 +282,7 @@ static const char canonical[] =
     "{\"key\":\"k\",\"name\":\"b\",\"sha256\":\"" X_SHA256 "\"}],"
     "\"x\":{\"sha256\":\"" X_SHA256 "\"}},\"kind\":\"toy\",\"params\":{\"centre\":true,"
     "\"label\":\"\",\"measures\":[\"cca\",\"cka\"],\"method\":\"exact\",\"must\":1,"
-    "\"rank\":10,\"share\":0.1,\"sizes\":[1,2],\"weights\":[0.5]},\"version\":3}";
+    "\"rank\":10,\"share\":0.1,\"sizes\":[1,2],\"tags\":[\"ab\"],\"weights\":[0.5]},\"version\":3}";
 
 /* The same job in many coats. */
 static const char *const same[] = {
@@ -289,6 +326,69 @@ START_TEST(test_a_block_of_arrays_is_a_list)
     ck_assert_str_eq(spec.inputs[1].ref[1].pointer, "/inputs/layers/1");
     ck_assert_str_eq(spec.inputs[1].ref[1].sha256, X_SHA256);
     tg_request_spec_release(&spec);
+}
+END_TEST
+
+static const char labelled[] =
+    "{\"inputs\":{\"runs\":[{\"model\":\"b\",\"name\":\"0\",\"sha256\":\"" X_SHA256
+    "\",\"step\":9007199254740992},{\"key\":\"w\",\"name\":\"a\",\"sha256\":\"" X_SHA256
+    "\"},{\"name\":\"a\",\"sha256\":\"" X_SHA256 "\",\"step\":0},{\"model\":\"b\",\"name\":"
+    "\"a\",\"sha256\":\"" X_SHA256 "\",\"step\":0}],\"x\":{\"sha256\":\"" X_SHA256 "\"}},"
+    "\"kind\":\"toy\",\"params\":{\"centre\":true,\"label\":\"\",\"measures\":[\"cca\","
+    "\"cka\"],\"method\":\"exact\",\"must\":1,\"rank\":10,\"share\":0.99,\"sizes\":[1,2],"
+    "\"tags\":[\"b\",\"\\u0001\\\"\",\"b\"],\"weights\":[0.5]},\"version\":3}";
+
+/* One name at several steps and of several models, and texts in the order given. */
+START_TEST(test_labels_and_texts_are_in_the_canonical_form)
+{
+    ck_assert_msg(
+        toy_decode("{\"kind\": \"toy\", \"params\": {\"tags\": [\"b\", \"\\u0001\\\"\","
+                   " \"b\"], \"must\": 1}, \"inputs\": {" X_ONLY ", \"runs\": ["
+                   "{\"data\": [[1, 2], [3, 4.5]], \"step\": 9007199254740992,"
+                   " \"model\": \"b\"},"
+                   " {\"sha256\": \"" X_SHA256 "\", \"key\": \"w\", \"name\": \"a\"},"
+                   " {\"npy\": \"" X_NPY "\", \"name\": \"a\", \"step\": 0e0},"
+                   " {\"npy\": \"" X_NPY "\", \"name\": \"a\", \"step\": 0,"
+                   " \"model\": \"b\"}]}}",
+                   &spec, &report) == TG_OK,
+        "%s: %s", report.fault[0].pointer, report.detail);
+    ck_assert_str_eq(spec.canonical, labelled);
+    tg_request_spec_release(&spec);
+    tg_report_init(&report);
+    ck_assert_int_eq(
+        tg_request_from_canonical_with(&toy_kinds, labelled, &spec, &report), TG_OK);
+    ck_assert_str_eq(spec.canonical, labelled);
+    const struct tg_string_list *tags = &((const struct toy_params *)spec.params)->tags;
+    const struct tg_ref *ref = spec.inputs[2].ref;
+    ck_assert_uint_eq(tags->n, 3);
+    ck_assert_str_eq(tags->v[1], "\x01\"");
+    ck_assert_int_eq(ref[0].step, INT64_C(1) << 53);
+    ck_assert_str_eq(ref[0].model, "b");
+    ck_assert_int_eq(ref[1].step, -1);
+    ck_assert_ptr_null(ref[1].model);
+    ck_assert_int_eq(ref[2].step, 0);
+    ck_assert_int_eq(spec.inputs[0].ref->step, -1);
+    tg_request_spec_release(&spec);
+}
+END_TEST
+
+START_TEST(test_a_list_of_texts_has_a_limit)
+{
+    static char body[8 * (TG_STRING_LIST_MAX + 1) + 200];
+    static const size_t counts[] = {TG_STRING_LIST_MAX, TG_STRING_LIST_MAX + 1};
+    for (size_t k = 0; k < 2; k++) {
+        size_t n = (size_t)snprintf(body, sizeof(body),
+                                    "{\"kind\": \"toy\", " X ", \"params\": {\"must\": 1, "
+                                    "\"tags\": [\"a\"");
+        for (size_t i = 1; i < counts[k]; i++)
+            n += (size_t)snprintf(body + n, sizeof(body) - n, ",\"a\"");
+        snprintf(body + n, sizeof(body) - n, "]}}");
+        if (k)
+            expect_fault(body, "/params/tags", "at most 10000 texts");
+        else
+            ck_assert_int_eq(toy_decode(body, &spec, &report), TG_OK);
+        tg_request_spec_release(&spec);
+    }
 }
 END_TEST
 
@@ -476,6 +576,8 @@ Suite *job_suite(void)
     tcase_add_loop_test(form, test_one_job_has_one_canonical_form, 0,
                         sizeof(same) / sizeof(same[0]));
     tcase_add_test(form, test_a_block_of_arrays_is_a_list);
+    tcase_add_test(form, test_labels_and_texts_are_in_the_canonical_form);
+    tcase_add_test(form, test_a_list_of_texts_has_a_limit);
     tcase_add_test(form, test_the_canonical_form_is_read_back);
     suite_add_tcase(suite, form);
     TCase *binding = tcase_create("binding");

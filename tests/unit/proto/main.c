@@ -3,6 +3,7 @@
 #include "../suite.h"
 
 Suite *array_suite(void);
+Suite *bind_suite(void);
 Suite *buf_suite(void);
 Suite *digest_suite(void);
 Suite *figure_suite(void);
@@ -17,6 +18,7 @@ int main(void)
 {
     Suite *(*const suites[])(void) = {
         array_suite,
+        bind_suite,
         buf_suite,
         digest_suite,
         figure_suite,

@@ -48,6 +48,10 @@ START_TEST(test_parameters_have_their_types_and_ranges)
         json_object_get(properties, "sizes"),
         "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0},\"default\":"
         "[1,2],\"description\":\"Sizes.\",\"x-unit\":\"px\"}");
+    expect_json(json_object_get(properties, "tags"),
+                "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"minLength\":1,"
+                "\"maxLength\":4},\"maxItems\":10000,\"default\":[\"ab\"],"
+                "\"description\":\"Tags.\"}");
     expect_json(
         json_object_get(properties, "must"),
         "{\"type\":\"number\",\"description\":\"Has no default.\",\"x-unit\":\"s\"}");
@@ -74,6 +78,34 @@ START_TEST(test_a_job_schema_is_closed_and_knows_what_is_required)
     expect_json(json_array_get(forms, 0), "{\"type\":\"array\",\"items\":{\"type\":"
                                           "\"array\",\"items\":{\"type\":\"number\"},"
                                           "\"minItems\":1},\"minItems\":1}");
+    json_decref(schema);
+}
+END_TEST
+
+START_TEST(test_entries_with_labels_and_whole_files_have_their_schema)
+{
+    json_t *schema = tg_schema_job(&toy_kind);
+    const json_t *inputs =
+        json_object_get(json_object_get(json_object_get(schema, "properties"), "inputs"),
+                        "properties");
+    const json_t *forms =
+        json_object_get(json_object_get(inputs, "runs"), "oneOf");
+    const json_t *entry =
+        json_object_get(json_object_get(json_array_get(forms, 0), "items"), "oneOf");
+    expect_json(json_array_get(entry, 0), "{\"type\":\"array\",\"minItems\":1,\"items\":"
+                                          "{\"type\":[\"number\",\"array\"]}}");
+    for (size_t i = 1; i < json_array_size(entry); i++) {
+        const json_t *members = json_object_get(json_array_get(entry, i), "properties");
+        expect_json(json_object_get(members, "model"),
+                    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}");
+        expect_json(json_object_get(members, "step"),
+                    "{\"type\":\"integer\",\"minimum\":0}");
+    }
+    forms = json_object_get(json_object_get(inputs, "layers"), "oneOf");
+    entry = json_object_get(json_object_get(json_array_get(forms, 0), "items"), "oneOf");
+    for (size_t i = 0; i < json_array_size(entry); i++)
+        ck_assert_ptr_null(json_object_get(
+            json_object_get(json_array_get(entry, i), "properties"), "step"));
     json_decref(schema);
 }
 END_TEST
@@ -154,7 +186,12 @@ START_TEST(test_the_description_has_everything)
     json_t *description = tg_kind_description(&toy_kind);
     expect_json(json_object_get(description, "name"), "\"toy\"");
     expect_json(json_object_get(description, "version"), "3");
-    ck_assert_uint_eq(json_array_size(json_object_get(description, "inputs")), 2);
+    const json_t *inputs = json_object_get(description, "inputs");
+    ck_assert_uint_eq(json_array_size(inputs), 3);
+    expect_json(json_array_get(inputs, 2),
+                "{\"name\":\"runs\",\"list\":true,\"required\":false,\"max_count\":6000,"
+                "\"ndim\":[0,2],\"shape\":\"any\",\"labelled\":true,\"members\":true,"
+                "\"help\":\"Networks as they were trained.\"}");
     ck_assert_uint_eq(json_array_size(json_object_get(description, "outputs")), 4);
     expect_json(json_object_get(description, "example"),
                 "{\"kind\":\"toy\",\"params\":{\"must\":0.1},\"inputs\":{\"x\":[[1]]}}");
@@ -182,6 +219,8 @@ START_TEST(test_documentation_names_every_row)
     tg_buf_init(&out, 1 << 16);
     tg_kind_markdown(&toy_kind, &out);
     expect_names(out.p);
+    ck_assert_ptr_nonnull(strstr(out.p, "| `runs` | 1 to 6000 files of arrays of shape "
+                                        "(any), with model and step | optional |"));
     ck_assert_ptr_nonnull(
         strstr(out.p, "| `must` | number | required | s | Has no default. |"));
     tg_buf_release(&out);
@@ -194,6 +233,7 @@ Suite *schema_suite(void)
     TCase *schemas = tcase_create("schemas");
     tcase_add_test(schemas, test_parameters_have_their_types_and_ranges);
     tcase_add_test(schemas, test_a_job_schema_is_closed_and_knows_what_is_required);
+    tcase_add_test(schemas, test_entries_with_labels_and_whole_files_have_their_schema);
     tcase_add_test(schemas, test_a_result_schema_lists_the_outputs);
     tcase_add_test(schemas, test_components_refer_to_each_other_only);
     suite_add_tcase(suite, schemas);

@@ -16,12 +16,15 @@ static const struct tg_param params[] = {
     TG_P_STRING(struct toy_params, label, 8, "\"\"", "A label."),
     TG_P_INT_LIST(struct toy_params, sizes, 0, INFINITY, "[1, 2]", "px", "Sizes."),
     TG_P_REAL_LIST(struct toy_params, weights, -INFINITY, 1, "[0.5]", "", "Weights."),
+    TG_P_STRING_LIST(struct toy_params, tags, 4, "[\"ab\"]", "Tags."),
     TG_P_REAL(struct toy_params, must, -INFINITY, INFINITY, NULL, "s", "Has no default."),
 };
 
 static const struct tg_input inputs[] = {
-    {"x", false, true, 1, 2, 2, "n,d", "The points."},
-    {"layers", true, false, 4, 1, 2, "n,d", "The layers."},
+    {"x", false, true, 1, 2, 2, "n,d", "The points.", 0},
+    {"layers", true, false, 4, 1, 2, "n,d", "The layers.", 0},
+    {"runs", true, false, 6000, 0, 2, "any", "Networks as they were trained.",
+     TG_INPUT_LABELLED | TG_INPUT_MEMBERS},
 };
 
 static const struct tg_output outputs[] = {

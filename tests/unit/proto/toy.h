@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A kind with every type of parameter and both forms of input, and a store of a few files. */
+/* A kind with every type of parameter and every form of input, and a store of a few files. */
 #ifndef TG_TESTS_TOY_H
 #define TG_TESTS_TOY_H
 
@@ -17,6 +17,7 @@ struct toy_params {
     const char *label;
     struct tg_int_list sizes;
     struct tg_real_list weights;
+    struct tg_string_list tags;
     double must; /* required */
 };
 

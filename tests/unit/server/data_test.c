@@ -2,6 +2,7 @@
 /* server/data*.c, server/upload.c: bytes come back as they were sent, or not at all. */
 #include "store_fixture.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
@@ -344,6 +345,39 @@ START_TEST(inline_arrays_are_stored_with_their_job)
 }
 END_TEST
 
+static int count_descriptors(void)
+{
+    int n = 0;
+    DIR *list = opendir("/proc/self/fd");
+    ck_assert_ptr_nonnull(list);
+    while (readdir(list))
+        n++;
+    closedir(list);
+    return n;
+}
+
+/* A job may read more files than a process may have open. */
+START_TEST(an_opened_input_holds_no_descriptor)
+{
+    size_t n;
+    char *bytes = make_npy(sizes[_i], &n), sha256[TG_SHA256_HEX], id[TG_ID_SIZE];
+    tg_sha256_hex(bytes, n, sha256);
+    ck_assert_int_eq(submit_with(bytes, n, sha256, id), TG_OK);
+    struct tg_opener opener = tg_data_opener(store);
+    const void *opened;
+    void *first, *second;
+    size_t opened_n;
+    ck_assert_int_eq(opener.open(opener.self, sha256, &opened, &opened_n, &first), TG_OK);
+    int before = count_descriptors(); /* the reader's connection is open by now */
+    ck_assert_int_eq(opener.open(opener.self, sha256, &opened, &opened_n, &second), TG_OK);
+    ck_assert_int_eq(count_descriptors(), before);
+    ck_assert_int_eq(memcmp(opened, bytes, n), 0);
+    opener.close(opener.self, first);
+    opener.close(opener.self, second);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(data_in_use_cannot_be_deleted)
 {
     size_t n;
@@ -610,6 +644,7 @@ Suite *data_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, inline_arrays_are_stored_with_their_job, 0, 2);
+    tcase_add_loop_test(tc, an_opened_input_holds_no_descriptor, 0, 2);
     tcase_add_loop_test(tc, data_in_use_cannot_be_deleted, 0, 2);
     tcase_add_loop_test(tc, arrays_of_results_stay_as_long_as_the_result, 0, 2);
     tcase_add_test(tc, retention_removes_the_oldest_unused_data);
