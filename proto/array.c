@@ -60,6 +60,27 @@ bool tg_array_add(struct tg_array_file *file, const char *name, size_t name_leng
     return true;
 }
 
+bool tg_array_skip(struct tg_array_file *file, const char *name, size_t name_length,
+                   const char *dtype)
+{
+    struct tg_array_skipped *grown =
+        reallocarray(file->skipped, file->nskipped + 1, sizeof(*grown));
+    if (!grown)
+        return false;
+    file->skipped = grown;
+    struct tg_array_skipped one = {strndup(name, name_length), strdup(dtype)};
+    grown[file->nskipped++] = one;
+    return one.name && one.dtype;
+}
+
+const char *tg_array_file_skipped(const struct tg_array_file *file, const char *key)
+{
+    for (size_t i = 0; i < file->nskipped; i++)
+        if (!strcmp(file->skipped[i].name, key))
+            return file->skipped[i].dtype;
+    return NULL;
+}
+
 static enum tg_format sniff(const unsigned char *p, size_t n)
 {
     if (n >= 6 && !memcmp(p, "\x93NUMPY", 6))
@@ -98,7 +119,12 @@ void tg_array_file_release(struct tg_array_file *file)
         free(file->member[i].name);
         free(own->source[i].decoded);
     }
+    for (size_t i = 0; i < file->nskipped; i++) {
+        free(file->skipped[i].name);
+        free(file->skipped[i].dtype);
+    }
     free(file->member);
+    free(file->skipped);
     if (own)
         free(own->source);
     free(own);
@@ -118,6 +144,11 @@ static enum tg_err find(const struct tg_array_file *file, const char *key, size_
             *index = i;
             return TG_OK;
         }
+    const char *dtype = any ? NULL : tg_array_file_skipped(file, key);
+    if (dtype)
+        return tg_fault_add_value(report, TG_BAD_ARRAY, NULL, dtype, NULL,
+                                  "the file's array \"%s\" has a dtype that is not supported",
+                                  key);
     struct tg_buf keys;
     tg_buf_init(&keys, 180);
     for (size_t i = 0; i < file->nmembers; i++)

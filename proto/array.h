@@ -25,10 +25,18 @@ struct tg_array_member {
     size_t decoded_bytes; /* memory needed to read it beyond the file; 0 for a view */
 };
 
+/* A member of an npz or safetensors file whose dtype is none of the numbers read here. */
+struct tg_array_skipped {
+    char *name;
+    char *dtype; /* as the file says it: "F8_E4M3", "|O" */
+};
+
 struct tg_array_file {
     enum tg_format format;
     struct tg_array_member *member;
     size_t nmembers;
+    struct tg_array_skipped *skipped;
+    size_t nskipped;
     void *decoded; /* private */
 };
 
@@ -38,6 +46,9 @@ struct tg_array_file {
  * that need decoding is NULL until tg_array_file_read. TG_BAD_ARRAY with the reason.
  * dtypes: f2 f4 f8 i1-i8 u1-u8 bool, both byte orders, C and Fortran order, safetensors
  * BF16/F16/F32/F64/I*\/U*\/BOOL; npy bf16 as '<V2' with descr metadata or ml_dtypes' "bfloat16".
+ * Members of another dtype (8-bit floats, complex numbers, text, objects) are passed over and
+ * listed in `skipped`, so that the file's other members can be used; a file that has no
+ * member of a dtype above is TG_BAD_ARRAY. What a skipped npz member holds is not looked at.
  */
 TG_MUST_CHECK enum tg_err tg_array_file_open(const void *bytes, size_t n,
                                              struct tg_array_file *file,
@@ -55,6 +66,8 @@ TG_MUST_CHECK enum tg_err tg_array_file_read(struct tg_array_file *file, const c
 TG_MUST_CHECK enum tg_err tg_array_file_read_at(struct tg_array_file *file, size_t index,
                                                 size_t max_bytes, struct tg_mat *mat,
                                                 struct tg_report *report);
+/* The dtype of the skipped member `key`; NULL when there is none. */
+const char *tg_array_file_skipped(const struct tg_array_file *file, const char *key);
 void tg_array_file_release(struct tg_array_file *file);
 
 /* Writers: the bytes of one file. Views of any stride; npy in C order, native dtype. */

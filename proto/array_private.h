@@ -24,16 +24,26 @@ struct tg_array_bytes {
 bool tg_array_add(struct tg_array_file *file, const char *name, size_t name_length,
                   const struct tg_mat *mat, const struct tg_member_source *source);
 
+/* Adds a member that is passed over; false without memory. */
+bool tg_array_skip(struct tg_array_file *file, const char *name, size_t name_length,
+                   const char *dtype);
+
 /* What precedes the numbers of an npy file, told from its first 12 bytes; 0: no npy file. */
 enum { TG_NPY_FIXED = 12 };
 size_t tg_npy_header_length(const unsigned char p[TG_NPY_FIXED]);
 /*
  * The `n` bytes that precede the numbers. `mat` gets dtype, order and shape, data NULL.
- * `where` begins every fault's detail: "" or "member \"x\": ".
+ * `where` begins every fault's detail: "" or "member \"x\": ". Where the dtype is none that is
+ * read here, `other` gets its code, which is "" else.
  */
+enum { TG_NPY_DTYPE = 64 };
 TG_MUST_CHECK enum tg_err tg_npy_parse_header(const unsigned char *p, size_t n,
                                               const char *where, struct tg_mat *mat,
+                                              char other[TG_NPY_DTYPE],
                                               struct tg_report *report);
+/* The fault of a dtype that `other` told, with what to do about it. */
+enum tg_err tg_npy_refuse_dtype(const char *where, const char *other,
+                                struct tg_report *report);
 /* Bytes of the numbers of a view. */
 size_t tg_mat_bytes(const struct tg_mat *mat);
 bool tg_is_aligned(const void *p, enum tg_dtype dtype);

@@ -107,7 +107,13 @@ static void tell_keys(struct binder *b, const struct tg_array_file *file,
         names[i] = file->member[i].name;
     tg_join(allowed, sizeof(allowed), names, file->nmembers);
     tg_pointer_add(pointer, ref->pointer, "key");
-    if (ref->key && file->nmembers == 1 && !*names[0])
+    const char *dtype = ref->key ? tg_array_file_skipped(file, ref->key) : NULL;
+    if (dtype)
+        tg_fault_add_value(b->report, TG_INVALID, pointer, dtype, NULL,
+                           "The array `%.80s` has the dtype %.60s, which is not supported; "
+                           "convert it before saving it.",
+                           ref->key, dtype);
+    else if (ref->key && file->nmembers == 1 && !*names[0])
         tg_fault_add_value(
             b->report, TG_INVALID, pointer, ref->key, NULL,
             "The file is %s and holds one array without a name; leave `key` "

@@ -87,9 +87,11 @@ static const struct {
      "   'created': {'type': ['string', 'number']},"
      "   'format': {'enum': ['npy', 'npz', 'safetensors', 'csv']},"
      "   'members': {'type': 'array', 'items': {"
-     "     'type': 'object', 'required': ['name', 'dtype', 'shape'],"
+     "     'type': 'object', 'required': ['name', 'dtype'],"
      "     'properties': {'name': {'type': 'string'}, 'dtype': {'type': 'string'},"
-     "                    'shape': {'type': 'array', 'items': {'type': 'integer'}}}}},"
+     "                    'shape': {'type': 'array', 'items': {'type': 'integer'}},"
+     "                    'skipped': {'const': true, 'description': 'The dtype is none of the"
+     " numbers that are read here; the other arrays of the file are.'}}}},"
      "   'href': {'type': 'string'}}}"},
     {"DataList", "{'type': 'object', 'required': ['data'],"
                  " 'properties': {'data': {'type': 'array', 'items': " REF(

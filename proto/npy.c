@@ -104,7 +104,8 @@ static bool dtype_of(const char *descr, enum tg_dtype *dtype, bool *swapped)
     return false;
 }
 
-static enum tg_err refuse_dtype(const char *where, const char *descr, struct tg_report *report)
+enum tg_err tg_npy_refuse_dtype(const char *where, const char *other,
+                                struct tg_report *report)
 {
     static const struct {
         const char *letters, *advice;
@@ -114,12 +115,12 @@ static enum tg_err refuse_dtype(const char *where, const char *descr, struct tg_
         {"[", "structured arrays are not supported; save each field as an array of its own"},
         {"SUa", "text arrays are not supported; save it with a numeric dtype"},
     };
-    const char *code = descr + (descr[0] && strchr("<>=|", descr[0]));
+    const char *code = other + (other[0] && strchr("<>=|", other[0]));
     const char *advice = "this dtype is not supported; convert the array before saving it";
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (*code && strchr(cases[i].letters, *code))
             advice = cases[i].advice;
-    return tg_fault_add_value(report, TG_BAD_ARRAY, NULL, descr,
+    return tg_fault_add_value(report, TG_BAD_ARRAY, NULL, other,
                               "float16, bfloat16, float32, float64, int8 to int64, uint8 to "
                               "uint64, bool",
                               "%s%s", where, advice);
@@ -134,7 +135,7 @@ size_t tg_npy_header_length(const unsigned char p[TG_NPY_FIXED])
 }
 
 struct header {
-    char descr[64];
+    char descr[TG_NPY_DTYPE];
     bool has_order, has_shape, fortran;
     int ndim;
     int64_t shape[TG_MAX_NDIM];
@@ -178,7 +179,8 @@ static bool take_header(struct scan *s, struct header *h)
 }
 
 enum tg_err tg_npy_parse_header(const unsigned char *p, size_t n, const char *where,
-                                struct tg_mat *mat, struct tg_report *report)
+                                struct tg_mat *mat, char other[TG_NPY_DTYPE],
+                                struct tg_report *report)
 {
     size_t fixed = p[6] == 1 ? 10 : TG_NPY_FIXED;
     struct scan s = {(const char *)p + fixed, (const char *)p + n};
@@ -189,8 +191,10 @@ enum tg_err tg_npy_parse_header(const unsigned char *p, size_t n, const char *wh
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
                             "%sthe npy header is damaged, or has more than %d dimensions",
                             where, TG_MAX_NDIM);
+    memcpy(other, h.descr, sizeof(h.descr));
     if (!dtype_of(h.descr, &dtype, &swapped))
-        return refuse_dtype(where, h.descr, report);
+        return TG_OK;
+    *other = 0;
     if (!tg_mat_init(mat, NULL, dtype, h.ndim, h.shape, h.fortran))
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
                             "%sthe shape in the npy header is too large", where);
@@ -209,7 +213,10 @@ enum tg_err tg_npy_open(struct tg_array_file *file, struct tg_report *report)
     if (header > bytes->n)
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
                             "the npy header has %zu bytes, the file only %zu", header, bytes->n);
-    TG_TRY(tg_npy_parse_header(bytes->p, header, "", &mat, report));
+    char other[TG_NPY_DTYPE];
+    TG_TRY(tg_npy_parse_header(bytes->p, header, "", &mat, other, report));
+    if (*other)
+        return tg_npy_refuse_dtype("", other, report);
     size_t want = tg_mat_bytes(&mat), have = bytes->n - header;
     if (want != have) {
         char shape[200];

@@ -6,7 +6,7 @@
  * the numbers of a stored member are a view where they are aligned, else they are unpacked
  * when they are asked for, into memory of the size that the npy header tells. libzip does
  * not say where a stored member lies, so the central directory is walked beside it; where
- * the walk fails or disagrees, members are unpacked. Members that are no .npy are skipped.
+ * the walk fails or disagrees, members are unpacked. Members that are no .npy are none.
  */
 #include "proto/array_private.h"
 
@@ -149,7 +149,8 @@ static enum tg_err add_member(struct tg_array_file *file, zip_t *zip, const zip_
                               struct tg_report *report)
 {
     const struct tg_array_bytes *bytes = file->decoded;
-    char where[120];
+    char where[120], other[TG_NPY_DTYPE];
+    size_t n = strlen(stat->name) - strlen(".npy");
     struct tg_mat mat;
     snprintf(where, sizeof(where), "member \"%s\": ", stat->name);
     if (stat->encryption_method != ZIP_EM_NONE)
@@ -159,7 +160,9 @@ static enum tg_err add_member(struct tg_array_file *file, zip_t *zip, const zip_
     if (!source.skip)
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
                             "%sit cannot be unpacked or is no npy file", where);
-    TG_TRY(tg_npy_parse_header(head, source.skip, where, &mat, report));
+    TG_TRY(tg_npy_parse_header(head, source.skip, where, &mat, other, report));
+    if (*other)
+        return tg_array_skip(file, stat->name, n, other) ? TG_OK : TG_NOMEM;
     source.length = tg_mat_bytes(&mat);
     if (stat->size < source.skip || stat->size - source.skip != source.length)
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
@@ -170,7 +173,6 @@ static enum tg_err add_member(struct tg_array_file *file, zip_t *zip, const zip_
         stat->size <= (size_t)(bytes->p + bytes->n - data) && !memcmp(data, head, source.skip) &&
         tg_is_aligned(data + source.skip, mat.dtype))
         mat.data = data + source.skip;
-    size_t n = strlen(stat->name) - strlen(".npy");
     return tg_array_add(file, stat->name, n, &mat, &source) ? TG_OK : TG_NOMEM;
 }
 
@@ -198,8 +200,13 @@ static enum tg_err add_members(struct tg_array_file *file, zip_t *zip, unsigned 
         if (is_npy(stat.name))
             TG_TRY(add_member(file, zip, &stat, data, head, report));
     }
-    if (!file->nmembers)
+    if (!file->nmembers && !file->nskipped)
         return tg_fault_add(report, TG_BAD_ARRAY, NULL, "the zip file holds no npy array");
+    if (!file->nmembers) {
+        char where[120];
+        snprintf(where, sizeof(where), "member \"%s\": ", file->skipped[0].name);
+        return tg_npy_refuse_dtype(where, file->skipped[0].dtype, report);
+    }
     return TG_OK;
 }
 

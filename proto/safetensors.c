@@ -45,6 +45,14 @@ static bool dtype_of(const char *name, enum tg_dtype *dtype)
     return false;
 }
 
+static enum tg_err refuse_dtype(const struct tg_array_skipped *tensor,
+                                struct tg_report *report)
+{
+    return tg_fault_add_value(report, TG_BAD_ARRAY, NULL, tensor->dtype,
+                              "F64, F32, F16, BF16, I64 to I8, U64 to U8, BOOL",
+                              "tensor \"%s\": this dtype is not supported", tensor->name);
+}
+
 static enum tg_err add_tensor(struct tg_array_file *file, size_t data, const char *name,
                               json_t *tensor, struct tg_report *report)
 {
@@ -59,10 +67,12 @@ static enum tg_err add_tensor(struct tg_array_file *file, size_t data, const cha
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
                             "tensor \"%s\": the header must give dtype, shape and data_offsets",
                             name);
+    if (begin < 0 || end < begin || (uint64_t)end > bytes->n - data)
+        return tg_fault_add(report, TG_BAD_ARRAY, NULL,
+                            "tensor \"%s\": bytes %lld to %lld lie outside the data of %zu bytes",
+                            name, (long long)begin, (long long)end, bytes->n - data);
     if (!dtype_of(dtype_name, &dtype))
-        return tg_fault_add_value(report, TG_BAD_ARRAY, NULL, dtype_name,
-                                  "F64, F32, F16, BF16, I64 to I8, U64 to U8, BOOL",
-                                  "tensor \"%s\": this dtype is not supported", name);
+        return tg_array_skip(file, name, strlen(name), dtype_name) ? TG_OK : TG_NOMEM;
     size_t ndim = json_array_size(dimensions);
     int64_t shape[TG_MAX_NDIM];
     struct tg_mat mat;
@@ -75,10 +85,6 @@ static enum tg_err add_tensor(struct tg_array_file *file, size_t data, const cha
                             "tensor \"%s\": the shape is damaged, too large, or has more than "
                             "%d dimensions",
                             name, TG_MAX_NDIM);
-    if (begin < 0 || end < begin || (uint64_t)end > bytes->n - data)
-        return tg_fault_add(report, TG_BAD_ARRAY, NULL,
-                            "tensor \"%s\": bytes %lld to %lld lie outside the data of %zu bytes",
-                            name, (long long)begin, (long long)end, bytes->n - data);
     if (tg_mat_bytes(&mat) != (uint64_t)(end - begin))
         return tg_fault_add(report, TG_BAD_ARRAY, NULL,
                             "tensor \"%s\": its shape needs %zu bytes, its data_offsets give %lld",
@@ -109,6 +115,8 @@ enum tg_err tg_safetensors_open(struct tg_array_file *file, struct tg_report *re
             err = add_tensor(file, 8 + length, name, tensor, report);
     }
     json_decref(header);
+    if (!err && !file->nmembers && file->nskipped)
+        return refuse_dtype(&file->skipped[0], report);
     if (!err && !file->nmembers)
         err = tg_fault_add(report, TG_BAD_ARRAY, NULL, "the safetensors file holds no tensor");
     return err;

@@ -218,6 +218,16 @@ static void put_member(struct tg_buf *out, const struct tg_array_member *member)
     tg_buf_puts(out, "]}");
 }
 
+/* Always behind a member. */
+static void put_skipped(struct tg_buf *out, const struct tg_array_skipped *skipped)
+{
+    tg_buf_puts(out, ", {\"name\": ");
+    tg_buf_json_string(out, skipped->name, strlen(skipped->name));
+    tg_buf_puts(out, ", \"dtype\": ");
+    tg_buf_json_string(out, skipped->dtype, strlen(skipped->dtype));
+    tg_buf_puts(out, ", \"skipped\": true}");
+}
+
 enum tg_err tg_data_recognise(const void *bytes, size_t n, struct tg_stored *stored,
                               struct tg_report *report)
 {
@@ -230,6 +240,8 @@ enum tg_err tg_data_recognise(const void *bytes, size_t n, struct tg_stored *sto
         tg_buf_puts(&out, i ? ", " : "");
         put_member(&out, &file.member[i]);
     }
+    for (size_t i = 0; i < file.nskipped; i++)
+        put_skipped(&out, &file.skipped[i]);
     tg_buf_puts(&out, "]");
     stored->format = strdup(tg_format_name(file.format));
     stored->members = tg_buf_failed(&out) ? NULL : tg_buf_take(&out, NULL);

@@ -109,6 +109,8 @@ def main():
     members = {"a.npy": npy("<f8", False, "(2, 3)", six), "b.npy": npy("<i2", False, "(2,)", b"\1\2\3\4")}
     write("npz", "stored.npz", npz(members, zipfile.ZIP_STORED))
     write("npz", "deflated.npz", npz(members, zipfile.ZIP_DEFLATED))
+    mixed = {"names.npy": npy("<U1", False, (1,), b"a\0\0\0"), "a.npy": members["a.npy"]}
+    write("npz", "mixed.npz", npz(mixed, zipfile.ZIP_STORED))
     write("npz", "other.npz", npz({"readme.txt": b"hello"}, zipfile.ZIP_STORED))
 
     tensors = {
@@ -117,6 +119,14 @@ def main():
         "__metadata__": {"format": "pt"},
     }
     write("safetensors", "two.safetensors", safetensors(tensors, six + b"\x80\x3f"))
+    mixed = {
+        "scale": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]},
+        "half": {"dtype": "F16", "shape": [1], "data_offsets": [2, 4]},
+        "steps": {"dtype": "I64", "shape": [], "data_offsets": [4, 12]},
+        "mask": {"dtype": "BOOL", "shape": [3], "data_offsets": [12, 15]},
+        "wide": {"dtype": "C64", "shape": [1], "data_offsets": [15, 23]},
+    }
+    write("safetensors", "mixed.safetensors", safetensors(mixed, bytes(range(23))))
     one = {"x": {"dtype": "U8", "shape": [], "data_offsets": [0, 1]}}
     write("safetensors", "scalar.safetensors", safetensors(one, b"\7"))
 

@@ -96,12 +96,34 @@ def main():
     for key, array in tensors.items():
         expect("tensors.safetensors", key, array)
 
+    # beside numbers, what has none: 8-bit floats, complex numbers, text, objects
+    mixed = {
+        "scale": base.astype(ml_dtypes.float8_e4m3fn),
+        "weight": base.astype("f4"),
+        "wide": base.astype("c8"),
+    }
+    save_file(mixed, OUT / "mixed.safetensors")
+    expect("mixed.safetensors", "weight", mixed["weight"])
+    others = {
+        "names": np.array(["one", "two"]),
+        "a": base,
+        "state": np.array([1, "two"], object),
+        "phase": base.astype("c16"),
+    }
+    with zipfile.ZipFile(OUT / "mixed.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, array in others.items():
+            with archive.open(zipfile.ZipInfo(key + ".npy"), "w") as file:
+                np.lib.format.write_array(file, array)
+    expect("mixed.npz", "a", base)
+
     npy("refused/complex.npy", base.astype("c16"))
     npy("refused/object.npy", np.array([1, "two"], object))
     npy("refused/structured.npy", np.zeros(3, [("x", "f8"), ("y", "i4")]))
     npy("refused/text.npy", np.array(["one", "two"]))
     npy("refused/datetime.npy", np.array(["2020-01-01"], "M8[D]"))
     npy("refused/longdouble.npy", base.astype(np.longdouble))
+    np.savez(OUT / "refused" / "objects.npz", state=np.array([1, "two"], object))
+    save_file({"x": base.astype("c8")}, OUT / "refused" / "complex.safetensors")
     with zipfile.ZipFile(OUT / "refused" / "no_arrays.npz", "w") as archive:
         archive.writestr(zipfile.ZipInfo("readme.txt"), "nothing here")
 

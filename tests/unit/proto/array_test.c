@@ -109,6 +109,8 @@ static const struct {
     {"refused/text.npy", "text arrays"},
     {"refused/datetime.npy", "this dtype is not supported"},
     {"refused/longdouble.npy", "this dtype is not supported"},
+    {"refused/objects.npz", "member \"state\": object arrays need pickle"},
+    {"refused/complex.safetensors", "tensor \"x\": this dtype is not supported"},
     {"refused/no_arrays.npz", "the zip file holds no npy array"},
 };
 
@@ -119,6 +121,35 @@ START_TEST(other_arrays_are_refused_with_advice)
     ck_assert_int_eq(open_bytes(n, &report), TG_BAD_ARRAY);
     ck_assert_msg(!strncmp(report.detail, refused[_i].detail, strlen(refused[_i].detail)), "%s",
                   report.detail);
+}
+END_TEST
+
+static const struct {
+    const char *file, *skipped[3][2];
+} mixed[] = {
+    {"mixed.safetensors", {{"scale", "F8_E4M3"}, {"wide", "C64"}}},
+    {"mixed.npz", {{"names", "<U3"}, {"state", "|O"}, {"phase", "<c16"}}},
+};
+
+START_TEST(members_without_numbers_are_passed_over)
+{
+    struct tg_array_file file;
+    struct tg_report report;
+    struct tg_mat mat;
+    size_t n = load(mixed[_i].file, 0), want = 0;
+    tg_report_init(&report);
+    ck_assert_msg(!tg_array_file_open(bytes, n, &file, &report), "%s", report.detail);
+    ck_assert_uint_eq(file.nmembers, 1);
+    for (; want < 3 && mixed[_i].skipped[want][0]; want++)
+        ck_assert_str_eq(tg_array_file_skipped(&file, mixed[_i].skipped[want][0]),
+                         mixed[_i].skipped[want][1]);
+    ck_assert_uint_eq(file.nskipped, want);
+    ck_assert_ptr_null(tg_array_file_skipped(&file, file.member[0].name));
+    ck_assert_int_eq(tg_array_file_read(&file, NULL, 1 << 20, &mat, &report), TG_OK);
+    ck_assert_int_eq(tg_array_file_read(&file, mixed[_i].skipped[0][0], 1 << 20, &mat, &report),
+                     TG_BAD_ARRAY);
+    ck_assert_str_eq(report.fault[0].got, mixed[_i].skipped[0][1]);
+    tg_array_file_release(&file);
 }
 END_TEST
 
@@ -456,6 +487,8 @@ Suite *array_suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, other_arrays_are_refused_with_advice, 0,
                         sizeof(refused) / sizeof(refused[0]));
+    tcase_add_loop_test(tc, members_without_numbers_are_passed_over, 0,
+                        sizeof(mixed) / sizeof(mixed[0]));
     tcase_add_loop_test(tc, a_file_cut_anywhere_is_refused, 0, 4);
     tcase_add_test(tc, sizes_that_do_not_fit_are_told);
     tcase_add_test(tc, damaged_npy_headers_are_refused);

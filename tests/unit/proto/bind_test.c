@@ -201,6 +201,9 @@ START_TEST(what_is_wrong_with_a_file_is_told)
     expect_fault(runs, TG_INVALID, "/inputs/runs/0/key", "did you mean `weight`");
     snprintf(runs, sizeof(runs), "[{\"sha256\": \"%s\"}, {\"sha256\": \"%064d\"}]", sha256, 0);
     expect_fault(runs, TG_UNKNOWN_DATA, "/inputs/runs/1", "PUT /v1/data/000");
+    snprintf(runs, sizeof(runs), "[{\"sha256\": \"%s\", \"key\": \"scale\"}]",
+             take("mixed.safetensors"));
+    expect_fault(runs, TG_INVALID, "/inputs/runs/0/key", "has the dtype F8_E4M3");
     tg_buf_init(&npz, FILE_MAX_BYTES);
     ck_assert(tg_mat_init(&mats[0], numbers, TG_F64, 1, (const int64_t[]){8}, false));
     ck_assert(tg_mat_init(&mats[1], numbers, TG_F64, 3, (const int64_t[]){2, 2, 2}, false));
