@@ -2,7 +2,6 @@
 /* Growing byte buffer, and the two kinds of JSON text that need care. */
 #include "proto/buf.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -105,21 +104,6 @@ char *tg_buf_take(struct tg_buf *buf, size_t *n)
         *n = buf->n;
     tg_buf_init(buf, buf->max);
     return p;
-}
-
-void tg_buf_double(struct tg_buf *buf, double x)
-{
-    char text[32];
-    if (!isfinite(x)) {
-        tg_buf_puts(buf, "null");
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
-    tg_buf_puts(buf, text);
 }
 
 /* By the table of RFC 3629, section 4. */

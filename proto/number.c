@@ -12,70 +12,14 @@
  */
 #include "proto/json.h"
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* 10^-342 times any 64-bit mantissa rounds to zero; 10^309 is beyond every double. */
-enum { POWER_MIN = -342, POWER_MAX = 308, WHOLE_DIGITS = 19, KEPT_DIGITS = 800 };
+#include "proto/powers.h"
 
-/* The leading 128 bits of 5^q, the highest bit set. */
-struct power {
-    uint64_t high, low;
-};
-
-static struct power powers[POWER_MAX - POWER_MIN + 1];
-static pthread_once_t powers_once = PTHREAD_ONCE_INIT;
-
-/* A natural number of up to 1088 bits: 5^308 has 716, 2^1024 / 5^342 keeps 230 of 1025. */
-enum { BIG_LIMBS = 17 };
-
-/* The leading 128 bits below bit `top`, which is the highest bit set. */
-static struct power leading_bits(const uint64_t big[BIG_LIMBS])
-{
-    int limb = BIG_LIMBS - 1;
-    while (!big[limb])
-        limb--;
-    uint64_t a = big[limb], b = limb > 0 ? big[limb - 1] : 0, c = limb > 1 ? big[limb - 2] : 0;
-    int shift = __builtin_clzll(a);
-    if (!shift)
-        return (struct power){a, b};
-    return (struct power){a << shift | b >> (64 - shift), b << shift | c >> (64 - shift)};
-}
-
-/*
- * Powers of five exactly, then cut to 128 bits. Negative ones are floor(2^1024 / 5^n) by
- * repeated division (floors of floors are exact); up to 5^-27 they are rounded up instead
- * of down, which makes products with exact decimal fractions fall on the right side.
- */
-static void make_powers(void)
-{
-    uint64_t big[BIG_LIMBS] = {1};
-    for (int q = 0; q <= POWER_MAX; q++) {
-        powers[q - POWER_MIN] = leading_bits(big);
-        uint64_t carry = 0;
-        for (int i = 0; i < BIG_LIMBS; i++) {
-            unsigned __int128 product = (unsigned __int128)big[i] * 5 + carry;
-            big[i] = (uint64_t)product;
-            carry = (uint64_t)(product >> 64);
-        }
-    }
-    memset(big, 0, sizeof(big));
-    big[BIG_LIMBS - 1] = 1;
-    for (int q = -1; q >= POWER_MIN; q--) {
-        uint64_t rest = 0;
-        for (int i = BIG_LIMBS - 1; i >= 0; i--) {
-            unsigned __int128 part = (unsigned __int128)rest << 64 | big[i];
-            big[i] = (uint64_t)(part / 5);
-            rest = (uint64_t)(part % 5);
-        }
-        struct power power = leading_bits(big);
-        if (q >= -27 && !++power.low)
-            power.high++;
-        powers[q - POWER_MIN] = power;
-    }
-}
+/* More digits than these never change a double; see above. */
+enum { WHOLE_DIGITS = 19, KEPT_DIGITS = 800 };
 
 static double from_bits(uint64_t bits)
 {
@@ -91,16 +35,15 @@ static double from_bits(uint64_t bits)
  */
 static bool multiply(uint64_t mantissa, int64_t q, double *out)
 {
-    if (q < POWER_MIN) {
+    if (q < TG_POWER_MIN) {
         *out = 0;
         return true;
     }
-    if (q > POWER_MAX) {
+    if (q > TG_POWER_MAX) {
         *out = __builtin_inf();
         return true;
     }
-    pthread_once(&powers_once, make_powers);
-    const struct power power = powers[q - POWER_MIN];
+    const struct tg_power power = tg_power_of_five((int)q);
     int zeros = __builtin_clzll(mantissa);
     mantissa <<= zeros;
     unsigned __int128 product = (unsigned __int128)mantissa * power.high;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "../suite.h"
 
+#include <ctype.h>
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/buf.h"
@@ -74,7 +76,16 @@ static const struct {
     {1.0 / 3, "0.3333333333333333"},
     {0.1 + 0.2, "0.30000000000000004"},
     {1e100, "1e+100"},
-    {5e-324, "4.94065645841247e-324"},
+    {5e-324, "5e-324"},
+    {2.2250738585072014e-308, "2.2250738585072014e-308"},
+    {9007199254740993.0, "9007199254740992"},
+    {1e15, "1000000000000000"},
+    {1e16, "1e+16"},
+    {-1e23, "-1e+23"},
+    {9.5367431640625e-07, "9.5367431640625e-07"},
+    {0.0001, "0.0001"},
+    {0.00001234, "1.234e-05"},
+    {1500, "1500"},
     {DBL_MAX, "1.7976931348623157e+308"},
     {123456789, "123456789"},
     {NAN, "null"},
@@ -92,6 +103,70 @@ START_TEST(doubles_are_short_and_read_back)
         ck_assert_mem_eq(&back, &doubles[_i].x, sizeof(back));
     }
     tg_buf_release(&buf);
+}
+END_TEST
+
+/* Text, digits and nearness as the C library has them: %.{n}e is the nearest of n + 1 digits. */
+static void check_double(double x)
+{
+    struct tg_buf buf;
+    char digits[40], nearest[40];
+    int n = 0, exact;
+    tg_buf_init(&buf, 100);
+    tg_buf_double(&buf, x);
+    double back = strtod(buf.p, NULL);
+    ck_assert_msg(!memcmp(&back, &x, sizeof(x)), "%a is written as %s", x, buf.p);
+    for (exact = 0; exact <= 16; exact++) {
+        snprintf(nearest, sizeof(nearest), "%.*e", exact, x);
+        if (strtod(nearest, NULL) == x)
+            break;
+    }
+    for (const char *p = buf.p; *p && *p != 'e'; p++)
+        if (isdigit((unsigned char)*p) && (n || *p != '0'))
+            digits[n++] = *p;
+    for (; n && digits[n - 1] == '0'; n--)
+        ;
+    digits[n] = '\0';
+    ck_assert_msg(n <= exact + 1, "%a is written as %s", x, buf.p);
+    if (n == exact + 1)
+        ck_assert_msg(strtod(nearest, NULL) == strtod(buf.p, NULL) &&
+                          nearest[x < 0] == digits[0] &&
+                          !strncmp(nearest + (x < 0) + 2, digits + 1, (size_t)n - 1),
+                      "%s is nearer than %s", nearest, buf.p);
+    tg_buf_release(&buf);
+}
+
+START_TEST(any_double_is_as_short_and_near_as_can_be)
+{
+    uint64_t state = 20171205 + (uint64_t)_i;
+    for (int i = 0; i < 20000; i++) {
+        double x;
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint64_t bits = state ^ state >> 29;
+        memcpy(&x, &bits, sizeof(x));
+        if (isfinite(x) && x != 0)
+            check_double(x);
+    }
+}
+END_TEST
+
+START_TEST(powers_and_their_neighbours_are_too)
+{
+    for (int e = -1074; e < 1024; e++) {
+        double x = ldexp(1, e);
+        check_double(x);
+        check_double(nextafter(x, INFINITY));
+        if (e > -1074)
+            check_double(-nextafter(x, 0));
+    }
+    for (int e = -323; e <= 308; e++) {
+        char text[16];
+        snprintf(text, sizeof(text), "1e%d", e);
+        double x = strtod(text, NULL);
+        check_double(x);
+        check_double(nextafter(x, INFINITY));
+        check_double(nextafter(x, 0));
+    }
 }
 END_TEST
 
@@ -127,6 +202,8 @@ Suite *buf_suite(void)
     tcase_add_test(tc, take_hands_the_bytes_over);
     tcase_add_loop_test(tc, doubles_are_short_and_read_back, 0,
                         sizeof(doubles) / sizeof(doubles[0]));
+    tcase_add_loop_test(tc, any_double_is_as_short_and_near_as_can_be, 0, 4);
+    tcase_add_test(tc, powers_and_their_neighbours_are_too);
     tcase_add_loop_test(tc, strings_are_valid_json, 0, sizeof(strings) / sizeof(strings[0]));
     suite_add_tcase(suite, tc);
     return suite;
