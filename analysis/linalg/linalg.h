@@ -64,6 +64,18 @@ TG_MUST_CHECK enum tg_err tg_eigh(const struct tg_ctx *ctx, int64_t n, bool vect
                                   size_t lda, double *w, double *work);
 
 /*
+ * The k <= n LARGEST eigenvalues of a symmetric matrix, DESCENDING in w[k], and their vectors
+ * in the ROWS of v (k x n). A is destroyed. Eigenvalues are exact to rounding of the largest.
+ * Some 100 products with A when the spectrum falls off as that of a path does, and never more
+ * than tg_eigh takes, which does the rest. `work` has tg_eigh_leading_work(n, k) doubles.
+ * Errors as tg_eigh.
+ */
+size_t tg_eigh_leading_work(int64_t n, int64_t k);
+TG_MUST_CHECK enum tg_err tg_eigh_leading(const struct tg_ctx *ctx, int64_t n, int64_t k,
+                                          double *a, size_t lda, double *w, double *v,
+                                          double *work);
+
+/*
  * Singular values DESCENDING in s[min(m, n)]; A is destroyed. With u (m x min) and vt
  * (min x n) also the thin singular vectors; both NULL or both given. `work` has
  * tg_svd_work(m, n, vectors) doubles. Errors as tg_eigh.

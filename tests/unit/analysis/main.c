@@ -11,12 +11,13 @@ Suite *pca_suite(void);
 Suite *rng_suite(void);
 Suite *stats_suite(void);
 Suite *svcca_suite(void);
+Suite *walks_suite(void);
 
 int main(void)
 {
     Suite *(*const suites[])(void) = {
         arena_suite, ctx_suite, err_suite, linalg_suite, mat_suite,
-        pca_suite, rng_suite, stats_suite, svcca_suite, NULL,
+        pca_suite, rng_suite, stats_suite, svcca_suite, walks_suite, NULL,
     };
     return tg_run_suites(suites);
 }
