@@ -57,6 +57,17 @@ static uint32_t *find_slot(const struct binding *binding, const char *sha256)
     }
 }
 
+static void cannot_open(struct binder *b, const struct tg_ref *ref, enum tg_err err)
+{
+    const struct tg_opener *opener = &b->binding->opener;
+    const char *why = opener->why ? opener->why(opener->self) : "";
+    if (*why)
+        tg_fault_add(b->report, err, ref->pointer, "%s", why);
+    else
+        tg_fault_add(b->report, err, ref->pointer, "The data cannot be opened: %s.",
+                     tg_err_title(err));
+}
+
 /* The opened file of a reference; NULL with a fault when it cannot be read. */
 static struct opened *open_file(struct binder *b, const struct tg_ref *ref)
 {
@@ -78,8 +89,7 @@ static struct opened *open_file(struct binder *b, const struct tg_ref *ref)
                 "/v1/data/%s.",
                 ref->sha256);
         else
-            tg_fault_add(b->report, err, ref->pointer, "The data cannot be opened: %s.",
-                         tg_err_title(err));
+            cannot_open(b, ref, err);
         return NULL;
     }
     tg_report_init(&why);

@@ -92,7 +92,14 @@ static const struct {
      "                    'shape': {'type': 'array', 'items': {'type': 'integer'}},"
      "                    'skipped': {'const': true, 'description': 'The dtype is none of the"
      " numbers that are read here; the other arrays of the file are.'}}}},"
-     "   'href': {'type': 'string'}}}"},
+     "   'href': {'type': 'string'},"
+     "   'path': {'type': 'string', 'description': 'Where a registered file is.'}}}"},
+    {"DataPath",
+     "{'type': 'object', 'required': ['path'], 'additionalProperties': false,"
+     " 'description': 'Registers a file on the machine of the daemon, which is hashed once"
+     " and then read where it is. It has to be below a folder of the setting"
+     " data-folders.',"
+     " 'properties': {'path': {'type': 'string', 'pattern': '^/'}}}"},
     {"DataList", "{'type': 'object', 'required': ['data'],"
                  " 'properties': {'data': {'type': 'array', 'items': " REF(
                      "Data") "},"

@@ -88,6 +88,8 @@ struct tg_opener {
     enum tg_err (*open)(void *self, const char *sha256, const void **bytes, size_t *n,
                         void **handle);
     void (*close)(void *self, void *handle);
+    /* A sentence on the failure of the last open, or ""; may be NULL. */
+    const char *(*why)(void *self);
 };
 
 struct tg_bound_member {

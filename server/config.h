@@ -38,6 +38,9 @@
        "largest JSON body")                                                              \
     XX(max_data, int64_t, SIZE, "max-data", "1T", 1024, 1e18,                            \
        "largest uploaded file")                                                          \
+    XX(data_folders, char *, STRING, "data-folders", "", 0, 0,                           \
+       "folders, separated by ':', whose files may be registered and then are read where "  \
+       "they are instead of being uploaded; empty is none")                              \
     XX(max_connections, int64_t, INT, "max-connections", "2048", 1, 65536,               \
        "connections at once")                                                            \
     XX(max_connections_per_address, int64_t, INT, "max-connections-per-address", "1024", \

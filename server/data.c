@@ -25,8 +25,14 @@ enum tg_err tg_data_insert(struct tg_store *store, const struct tg_stored *store
                      (int64_t)stored->bytes, now, stored->format, stored->members,
                      stored->content, (size_t)stored->bytes));
     *created = sqlite3_changes(db->sqlite) > 0;
+    if (!*created) { /* known; but what is stored here is better than a registered file */
+        TG_TRY(tg_db_run(db, TG_SQL_BLOB_TOUCH, "sd", stored->sha256, now));
+        TG_TRY(tg_db_run(db, TG_SQL_BLOB_OWN, "sb", stored->sha256, stored->content,
+                         (size_t)stored->bytes));
+        *created = sqlite3_changes(db->sqlite) > 0;
+    }
     if (!*created)
-        return tg_db_run(db, TG_SQL_BLOB_TOUCH, "sd", stored->sha256, now);
+        return TG_OK;
     store->pending.files++;
     store->pending.bytes += (int64_t)stored->bytes;
     return TG_OK;
@@ -40,6 +46,7 @@ enum tg_err tg_data_doom(struct tg_store *store, const char *sha256)
     int64_t bytes = found ? sqlite3_column_int64(stmt, 0) : 0;
     bool used = found && sqlite3_column_int(stmt, 1);
     bool is_file = found && sqlite3_column_int(stmt, 2);
+    bool registered = found && sqlite3_column_int(stmt, 3);
     TG_TRY(tg_db_done(db, stmt));
     if (!found)
         return TG_NOT_FOUND;
@@ -53,8 +60,10 @@ enum tg_err tg_data_doom(struct tg_store *store, const char *sha256)
         store->doomed = bigger;
         snprintf(store->doomed[store->pending.ndoomed++], TG_SHA256_HEX, "%s", sha256);
     }
-    store->pending.files--;
-    store->pending.bytes -= bytes;
+    if (!registered) {
+        store->pending.files--;
+        store->pending.bytes -= bytes;
+    }
     return tg_db_run(db, TG_SQL_BLOB_DELETE, "s", sha256);
 }
 
@@ -111,6 +120,7 @@ void tg_data_row_release(struct tg_data_row *row)
 {
     free(row->format);
     free(row->members);
+    free(row->path);
     memset(row, 0, sizeof *row);
 }
 
@@ -123,7 +133,8 @@ enum tg_err tg_data_row_read(sqlite3_stmt *stmt, struct tg_data_row *row)
     row->created = sqlite3_column_double(stmt, 2);
     row->format = tg_db_strdup(stmt, 3);
     row->members = tg_db_strdup(stmt, 4);
-    if (row->format && row->members)
+    row->path = tg_db_strdup(stmt, 5);
+    if (row->format && row->members && row->path)
         return TG_OK;
     tg_data_row_release(row);
     return TG_NOMEM;
@@ -196,6 +207,19 @@ static enum tg_err copy_content(sqlite3_stmt *stmt, struct tg_blob *blob)
     return TG_OK;
 }
 
+static enum tg_err map(struct tg_blob *blob, int fd)
+{
+    void *map = mmap(NULL, blob->n, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED) {
+        close(fd);
+        return TG_NOMEM;
+    }
+    blob->bytes = blob->map = map;
+    blob->mapped = true;
+    blob->fd = fd;
+    return TG_OK;
+}
+
 static enum tg_err map_file(struct tg_store *store, const char *sha256,
                             struct tg_blob *blob)
 {
@@ -212,55 +236,96 @@ static enum tg_err map_file(struct tg_store *store, const char *sha256,
         tg_log(TG_LOG_ERROR, "%s does not have the %zu bytes it should", path, blob->n);
         return TG_STORE;
     }
-    void *map = mmap(NULL, blob->n, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED) {
-        close(fd);
-        return TG_NOMEM;
-    }
-    blob->bytes = blob->map = map;
-    blob->mapped = true;
-    blob->fd = fd;
+    return map(blob, fd);
+}
+
+static enum tg_err map_registered(struct tg_store *store, struct tg_blob *blob,
+                                  char why[TG_WHY_SIZE])
+{
+    struct tg_stamp now;
+    char *real;
+    int fd;
+    TG_TRY(tg_registered_open(store, blob->path, &fd, &real, &now, why));
+    free(real);
+    enum tg_err err = tg_registered_compare(blob->path, &blob->stamp, &now, why);
+    if (!err)
+        return map(blob, fd);
+    close(fd);
+    return err;
+}
+
+/* Where the bytes of a row are. */
+enum place { IN_ROW, IN_FILE, REGISTERED };
+
+static enum place read_place(sqlite3_stmt *stmt, struct tg_blob *blob)
+{
+    blob->n = (size_t)sqlite3_column_int64(stmt, 0);
+    if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
+        return IN_ROW;
+    if (sqlite3_column_type(stmt, 2) == SQLITE_NULL)
+        return IN_FILE;
+    blob->path = tg_db_strdup(stmt, 2);
+    blob->stamp = (struct tg_stamp){.bytes = blob->n,
+                                    .mtime_ns = sqlite3_column_int64(stmt, 3),
+                                    .inode = (uint64_t)sqlite3_column_int64(stmt, 4)};
+    return REGISTERED;
+}
+
+static enum tg_err open_place(struct tg_store *store, const char *sha256, enum place place,
+                              struct tg_blob *blob, char why[TG_WHY_SIZE])
+{
+    if (place == IN_FILE)
+        return map_file(store, sha256, blob);
+    if (place == REGISTERED)
+        return blob->path ? map_registered(store, blob, why) : TG_NOMEM;
     return TG_OK;
 }
 
 static enum tg_err open_once(struct tg_store *store, const char *sha256,
-                             struct tg_blob *blob)
+                             struct tg_blob *blob, char why[TG_WHY_SIZE])
 {
     *blob = (struct tg_blob){.fd = -1};
     struct tg_db *db = tg_store_reader(store);
     if (!db)
         return TG_STORE;
     sqlite3_stmt *stmt = tg_db_query(db, TG_SQL_BLOB_CONTENT, "s", sha256);
-    bool found = stmt && tg_db_row(db, stmt), is_file = false;
-    enum tg_err err = TG_OK;
-    if (found) {
-        blob->n = (size_t)sqlite3_column_int64(stmt, 0);
-        is_file = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
-        if (!is_file)
-            err = copy_content(stmt, blob);
-    }
+    bool found = stmt && tg_db_row(db, stmt);
+    enum place place = found ? read_place(stmt, blob) : IN_ROW;
+    enum tg_err err = found ? TG_OK : TG_NOT_FOUND;
+    if (found && place == IN_ROW)
+        err = copy_content(stmt, blob);
     enum tg_err failed = tg_db_done(db, stmt);
     tg_store_reader_done(store, db);
-    if (failed) {
+    if (failed)
+        err = failed;
+    if (!err)
+        err = open_place(store, sha256, place, blob, why);
+    if (err)
         tg_blob_close(blob);
-        return failed;
-    }
-    if (!found)
-        return TG_NOT_FOUND;
-    return is_file ? map_file(store, sha256, blob) : err;
+    return err;
 }
 
 /* The row may have been removed, and its file after it, between the two looks. */
-enum tg_err tg_data_open(struct tg_store *store, const char *sha256, struct tg_blob *blob)
+enum tg_err tg_blob_open(struct tg_store *store, const char *sha256, struct tg_blob *blob,
+                         char why[TG_WHY_SIZE])
 {
-    enum tg_err err = open_once(store, sha256, blob);
+    *why = '\0';
+    enum tg_err err = open_once(store, sha256, blob, why);
     if (err == TG_UNKNOWN_DATA)
-        err = open_once(store, sha256, blob);
+        err = open_once(store, sha256, blob, why);
     if (err == TG_UNKNOWN_DATA) {
         tg_log(TG_LOG_ERROR, "the file of data %s is missing", sha256);
         return TG_STORE;
     }
-    return err == TG_NOT_FOUND ? TG_UNKNOWN_DATA : err;
+    return err == TG_NOT_FOUND && !*why ? TG_UNKNOWN_DATA : err;
+}
+
+enum tg_err tg_data_open(struct tg_store *store, const char *sha256, struct tg_blob *blob,
+                         struct tg_report *report)
+{
+    char why[TG_WHY_SIZE];
+    enum tg_err err = tg_blob_open(store, sha256, blob, why);
+    return *why ? tg_fault_add(report, err, NULL, "%s", why) : err;
 }
 
 void tg_blob_close(struct tg_blob *blob)
@@ -271,37 +336,6 @@ void tg_blob_close(struct tg_blob *blob)
         free(blob->map);
     if (blob->fd >= 0)
         close(blob->fd);
+    free(blob->path);
     *blob = (struct tg_blob){.fd = -1};
-}
-
-static enum tg_err opener_open(void *self, const char *sha256, const void **bytes,
-                               size_t *n, void **handle)
-{
-    struct tg_blob *blob = malloc(sizeof *blob);
-    if (!blob)
-        return TG_NOMEM;
-    enum tg_err err = tg_data_open(self, sha256, blob);
-    if (err) {
-        free(blob);
-        return err;
-    }
-    if (blob->fd >= 0)
-        close(blob->fd);
-    blob->fd = -1;
-    *bytes = blob->bytes;
-    *n = blob->n;
-    *handle = blob;
-    return TG_OK;
-}
-
-static void opener_close(void *self, void *handle)
-{
-    (void)self;
-    tg_blob_close(handle);
-    free(handle);
-}
-
-struct tg_opener tg_data_opener(struct tg_store *store)
-{
-    return (struct tg_opener){store, opener_open, opener_close};
 }

@@ -5,7 +5,8 @@
  * DESIGN. An upload streams to the store as it arrives. A body whose digest is stored
  * already is not written again: a client that asked first (Expect: 100-continue) is
  * answered at once, any other body is read and thrown away. A Content-Range that does not
- * reach the end leaves the part for the next one.
+ * reach the end leaves the part for the next one. A JSON body is no data but the path of a
+ * file to register.
  */
 #include "server/handle.h"
 
@@ -15,22 +16,28 @@
 
 #include "proto/array.h"
 #include "proto/jsonload.h"
+#include "server/accept.h"
 #include "server/routes.h"
+
+enum { ORDER_MAX = 16384 }; /* bytes of a JSON body */
 
 /* The state of one upload request. */
 struct receiving {
-    struct tg_upload *upload;    /* NULL: already stored */
+    struct tg_upload *upload;    /* NULL: already stored, or an order */
     struct tg_data_row row;      /* what is stored already */
     uint64_t first, last, total; /* of Content-Range */
     bool ranged;
+    bool is_order;               /* to register a file */
+    struct tg_buf order;         /* its JSON */
 };
 
 static json_t *data_json(const struct tg_data_row *row)
 {
-    return json_pack("{s:s, s:I, s:f, s:s, s:o, s:o}", "sha256", row->sha256, "bytes",
-                     (json_int_t)row->bytes, "created", row->created, "format",
+    return json_pack("{s:s, s:I, s:f, s:s, s:o, s:o, s:s*}", "sha256", row->sha256,
+                     "bytes", (json_int_t)row->bytes, "created", row->created, "format",
                      row->format, "members", tg_json_load(row->members), "href",
-                     json_sprintf("/v1/data/%s", row->sha256));
+                     json_sprintf("/v1/data/%s", row->sha256), "path",
+                     *row->path ? row->path : NULL);
 }
 
 static enum tg_err answer_data(struct tg_response *response, int status,
@@ -79,12 +86,28 @@ static enum tg_err begin_upload(struct tg_request *request, struct tg_response *
     return err;
 }
 
+/* Whether the file is still what was registered; what is stored here always is. */
+static bool is_intact(struct tg_store *store, const struct tg_data_row *row)
+{
+    struct tg_blob blob;
+    if (!*row->path)
+        return true;
+    enum tg_err err = tg_data_open(store, row->sha256, &blob, NULL);
+    if (!err)
+        tg_blob_close(&blob);
+    return !err;
+}
+
 /* Whether the data is stored, and will be when the job that needs it comes. */
 static enum tg_err find_stored(const struct tg_request *request, struct tg_data_row *row,
                                bool *stored, struct tg_report *report)
 {
     struct tg_store *store = request->server->store;
     enum tg_err err = tg_data_get(store, request->arg[0], row, NULL);
+    if (!err && !is_intact(store, row)) {
+        tg_data_row_release(row);
+        err = TG_NOT_FOUND;
+    }
     if (!err) {
         err = tg_data_touch(store, request->arg[0], report);
         if (err)
@@ -108,6 +131,10 @@ static enum tg_err begin(struct tg_request *request, struct tg_response *respons
                    : TG_OK;
     if (atomic_load(&request->server->draining))
         return tg_fault_add(report, TG_DRAINING, NULL, "The daemon is shutting down.");
+    const char *type = tg_request_header(request, "Content-Type");
+    receiving->is_order = !request->arg[0] && type && tg_media_is(type, "application/json");
+    if (receiving->is_order)
+        return TG_OK;
     return begin_upload(request, response, receiving, report);
 }
 
@@ -118,6 +145,7 @@ enum tg_err tg_begin_data(struct tg_request *request, struct tg_response *respon
     if (!receiving)
         return TG_NOMEM;
     request->stream_state = receiving;
+    tg_buf_init(&receiving->order, ORDER_MAX);
     enum tg_err err = begin(request, response, receiving, report);
     if (err || response->status)
         tg_abort_data(request);
@@ -128,6 +156,15 @@ enum tg_err tg_piece_data(struct tg_request *request, const char *p, size_t n,
                           struct tg_report *report)
 {
     struct receiving *receiving = request->stream_state;
+    if (receiving->is_order) {
+        tg_buf_add(&receiving->order, p, n);
+        return request->nbody <= ORDER_MAX
+                   ? TG_OK
+                   : tg_fault_add(report, TG_BODY_TOO_LARGE, NULL,
+                                  "A path to register has at most %d bytes of JSON around "
+                                  "it.",
+                                  ORDER_MAX);
+    }
     if (!receiving->upload)
         return TG_OK;
     if (receiving->ranged && request->nbody > receiving->last - receiving->first + 1)
@@ -142,6 +179,7 @@ void tg_abort_data(struct tg_request *request)
     if (receiving->upload)
         tg_upload_abort(receiving->upload);
     tg_data_row_release(&receiving->row);
+    tg_buf_release(&receiving->order);
     free(receiving);
     request->stream_state = NULL;
 }
@@ -161,6 +199,58 @@ static enum tg_err end_part(struct tg_request *request, const struct receiving *
                                     "total", (json_int_t)receiving->total));
 }
 
+/* The path that an order names, borrowed from *document, which is the caller's to drop. */
+static enum tg_err read_order(const struct tg_buf *order, json_t **document, const char **path,
+                              struct tg_report *report)
+{
+    json_error_t error;
+    bool ran_short;
+    const char *key;
+    json_t *value;
+    *document = NULL;
+    *path = NULL;
+    if (tg_buf_failed(order))
+        return TG_NOMEM;
+    *document = tg_json_load_text(order->p ? order->p : "", order->n, JSON_REJECT_DUPLICATES,
+                                  &error, &ran_short);
+    if (!*document)
+        return ran_short ? TG_NOMEM
+                         : tg_fault_add(report, TG_BAD_JSON, NULL, "%s.", error.text);
+    *path = json_string_value(json_object_get(*document, "path"));
+    json_object_foreach(*document, key, value)
+    {
+        if (strcmp(key, "path") != 0)
+            tg_fault_add_value(report, TG_INVALID, NULL, key, "path",
+                               "A file is registered with its `path` and nothing else; data "
+                               "that is no file here is sent as it is.");
+    }
+    if (!*path)
+        tg_fault_add(report, TG_INVALID, "/path",
+                     "`path` is the absolute path of a file on the daemon's machine.");
+    return report->count ? report->code : TG_OK;
+}
+
+static bool is_gone(void *request)
+{
+    return tg_request_is_gone(request);
+}
+
+static enum tg_err register_file(struct tg_request *request, const struct tg_buf *order,
+                                 bool *created, struct tg_data_row *row,
+                                 struct tg_report *report)
+{
+    json_t *document;
+    const char *path;
+    enum tg_err err = read_order(order, &document, &path, report);
+    if (!err)
+        err = tg_data_register(request->server->store, path, is_gone, request, created, row,
+                               report);
+    if (err == TG_CANCELLED && atomic_load(&request->server->draining))
+        err = TG_DRAINING;
+    json_decref(document);
+    return err;
+}
+
 enum tg_err tg_handle_data_end(struct tg_request *request, struct tg_response *response,
                                struct tg_report *report)
 {
@@ -169,6 +259,12 @@ enum tg_err tg_handle_data_end(struct tg_request *request, struct tg_response *r
     bool created = false;
     free(request->stream_state);
     request->stream_state = NULL;
+    if (receiving.is_order) {
+        enum tg_err err =
+            register_file(request, &receiving.order, &created, &row, report);
+        tg_buf_release(&receiving.order);
+        TG_TRY(err);
+    }
     if (receiving.upload) {
         if (receiving.ranged && (receiving.last + 1 < receiving.total ||
                                  request->nbody != receiving.last - receiving.first + 1))
@@ -210,7 +306,7 @@ enum tg_err tg_handle_data_get(struct tg_request *request, struct tg_response *r
     snprintf(etag, sizeof(etag), "\"%s\"", sha256);
     if (tg_answer_not_modified(request, response, etag))
         return TG_OK;
-    TG_TRY(tg_data_open(store, sha256, &blob));
+    TG_TRY(tg_data_open(store, sha256, &blob, report));
     return tg_answer_blob(request, response, &blob, etag, report);
 }
 

@@ -38,7 +38,7 @@ static enum tg_err open_array(struct tg_store *store, const char *name,
     opened->name = name;
     if (!sha256)
         return TG_INTERNAL;
-    TG_TRY(tg_data_open(store, sha256, &opened->blob));
+    TG_TRY(tg_data_open(store, sha256, &opened->blob, NULL));
     enum tg_err err =
         tg_array_file_open(opened->blob.bytes, opened->blob.n, &opened->file, report);
     if (err) {
@@ -158,7 +158,7 @@ static enum tg_err answer_only_array(const struct tg_request *request,
     const char *sha256 = json_string_value(json_object_get(entry, "sha256"));
     if (!sha256)
         return TG_INTERNAL;
-    TG_TRY(tg_data_open(request->server->store, sha256, &blob));
+    TG_TRY(tg_data_open(request->server->store, sha256, &blob, NULL));
     response->type = NPY;
     return tg_answer_blob(request, response, &blob, etag, report);
 }

@@ -93,6 +93,7 @@ struct tg_route {
     const struct tg_query *query;
     const char *answers;
     const char *media;
+    const char *order; /* the schema of a JSON body that `begin` takes beside any other */
 };
 
 struct tg_http;

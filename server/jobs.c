@@ -52,6 +52,12 @@ static void overlay_close(void *self, void *handle)
         overlay->stored.close(overlay->stored.self, handle);
 }
 
+static const char *overlay_why(void *self)
+{
+    const struct overlay *overlay = self;
+    return overlay->stored.why(overlay->stored.self);
+}
+
 static enum tg_err too_large(const struct tg_jobs *jobs, const struct tg_job_cost *cost,
                              struct tg_report *report)
 {
@@ -79,13 +85,18 @@ static enum tg_err price(const struct tg_jobs *jobs, const struct tg_job *job,
 static enum tg_err admit(const struct tg_jobs *jobs, const struct tg_request_spec *spec,
                          struct tg_job_cost *cost, struct tg_report *report)
 {
-    struct overlay overlay = {spec, tg_data_opener(jobs->store)};
-    const struct tg_opener opener = {&overlay, overlay_open, overlay_close};
+    struct tg_reading reading;
+    struct overlay overlay = {spec, tg_reading_opener(&reading)};
+    const struct tg_opener opener = {&overlay, overlay_open, overlay_close, overlay_why};
     struct tg_job job;
-    TG_TRY(tg_job_bind(spec, &opener, true, jobs->memory_bytes, &job, report));
-    enum tg_err err = price(jobs, &job, cost, report);
-    tg_job_release(&job);
-    return err;
+    tg_reading_init(&reading, jobs->store);
+    enum tg_err err = tg_job_bind(spec, &opener, true, jobs->memory_bytes, &job, report);
+    if (!err) {
+        err = price(jobs, &job, cost, report);
+        tg_job_release(&job);
+    }
+    enum tg_err changed = tg_reading_check(&reading, report);
+    return changed ? changed : err;
 }
 
 /* Numbers in a body take at most as much memory as the body may. */

@@ -155,6 +155,10 @@ static json_t *responses(const struct tg_route *route)
 
 static json_t *request_body(const struct tg_route *route)
 {
+    if (route->order)
+        return json_pack("{s:b, s:{s:{}, s:{s:o}}}", "required", 1, "content",
+                         "application/octet-stream", "application/json", "schema",
+                         reference(route->order, strlen(route->order)));
     if (route->begin)
         return json_pack("{s:b, s:{s:{}}}", "required", 1, "content",
                          "application/octet-stream");

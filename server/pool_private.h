@@ -18,6 +18,7 @@ struct tg_worker {
     double limit;              /* guarded by mu: monotonic time at which to stop it; 0: none */
     atomic_int stop;           /* enum tg_stop */
     struct tg_meter meter;
+    struct tg_reading reading; /* of the job that runs; the worker's own */
 };
 
 struct tg_pool {

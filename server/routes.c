@@ -81,8 +81,9 @@ const struct tg_route tg_routes[] = {
     {"DELETE", "/v1/data/{sha256}", TG_SCOPE_SUBMIT, 0, tg_handle_data_delete,
      "Remove a stored file that no job uses", .answers = "204:"},
     {"POST", "/v1/data", TG_SCOPE_SUBMIT, 0, tg_handle_data_end,
-     "Store a file of arrays; the digest is computed", UPLOAD,
-     .answers = "200:Data 201:Data"},
+     "Store a file of arrays, or register one that stays where it is; the digest is "
+     "computed",
+     UPLOAD, .order = "DataPath", .answers = "200:Data 201:Data"},
     {"GET", "/v1/data", TG_SCOPE_READ, 0, tg_handle_data_list, "List stored files",
      .query = data_query, .answers = "200:DataList"},
     {"GET", "/v1/kinds", TG_SCOPE_NONE, 0, tg_handle_kinds, "The kinds of jobs",

@@ -111,6 +111,7 @@ static enum tg_err start_store(struct service *service, const char *dir,
     const struct tg_store_options options = {
         .dir = dir,
         .data_max_bytes = (size_t)server->config->max_data,
+        .data_folders = server->config->data_folders,
         .on_commit = bump,
         .arg = server->hub,
     };

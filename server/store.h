@@ -29,6 +29,7 @@
 #ifndef TG_SERVER_STORE_H
 #define TG_SERVER_STORE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,7 @@ void tg_event_release(struct tg_event *event);
 struct tg_store_options {
     const char *dir;
     size_t data_max_bytes;       /* most bytes of one stored file */
+    const char *data_folders;    /* "/a:/b/c": files below may be registered; NULL or "": none */
     double probe_s;              /* between probes of a store that cannot be written; 0: 1 */
     void (*on_commit)(void *arg, uint64_t last_seq); /* after each commit; writer thread */
     void *arg;
@@ -199,6 +201,7 @@ struct tg_data_row {
     double created;
     char *format;  /* "npy", ... as recognised; "result" arrays are npy too */
     char *members; /* JSON: [{"name", "dtype", "shape"}] */
+    char *path;    /* of a registered file; "" of what is stored here */
 };
 void tg_data_row_release(struct tg_data_row *row);
 
@@ -214,14 +217,63 @@ TG_MUST_CHECK enum tg_err tg_data_list(struct tg_store *store, const char *after
 TG_MUST_CHECK enum tg_err tg_data_delete(struct tg_store *store, const char *sha256,
                                          struct tg_report *report);
 
+/* A sentence on what is wrong with a file. */
+enum { TG_WHY_SIZE = 240 };
+
+/* By what a file is known again. */
+struct tg_stamp { uint64_t bytes, inode; int64_t mtime_ns; };
+
 /* An opened blob: mapped or in memory; stays valid until closed even if deleted meanwhile. */
-struct tg_blob { const void *bytes; size_t n; void *map; bool mapped; int fd; /* or -1 */ };
+struct tg_blob {
+    const void *bytes;
+    size_t n;
+    void *map;
+    bool mapped;
+    int fd;     /* or -1 */
+    char *path; /* of a registered file, or NULL */
+    struct tg_stamp stamp;
+};
+/* TG_UNKNOWN_DATA; TG_DATA_CHANGED, TG_PATH or TG_NOT_FOUND with the reason, of a registered
+ * file. */
 TG_MUST_CHECK enum tg_err tg_data_open(struct tg_store *store, const char *sha256,
-                                       struct tg_blob *blob);
+                                       struct tg_blob *blob, struct tg_report *report);
 void tg_blob_close(struct tg_blob *blob);
-/* The same as a tg_opener for tg_job_bind (self is the store). A mapped file holds no file
- * descriptor, so a job may read more files than the process may have open. */
-struct tg_opener tg_data_opener(struct tg_store *store);
+
+/*
+ * Registers a file that stays where it is, below one of the data_folders: reads and hashes
+ * it once, in constant memory, and keeps its path, digest, length, time of modification and
+ * inode. From then on the digest names it as it names stored data, and whoever opens it
+ * finds out when it is not what it was. Unless it has changed, a file that is registered
+ * already is not read again. Records of the same path under other digests go, but for those
+ * that live or pinned jobs need. What is stored under the digest stays what is used.
+ * `gone` ends the reading with TG_CANCELLED when it becomes true. Errors: TG_PATH,
+ * TG_NOT_FOUND, TG_BAD_ARRAY, TG_DATA_CHANGED (while it was read).
+ */
+TG_MUST_CHECK enum tg_err tg_data_register(struct tg_store *store, const char *path,
+                                           bool (*gone)(void *arg), void *arg, bool *created,
+                                           struct tg_data_row *row, struct tg_report *report);
+
+/*
+ * Reading data for a job. A registered file may change while a job reads it, and a disk may
+ * fail under any: so what was computed counts only if check() or end() says TG_OK
+ * afterwards. The opener of a reading holds no file descriptors, so a job may read more
+ * files than the process may have open. check() may be called from any thread while
+ * nothing is opened or closed, all else from one at a time.
+ */
+struct tg_opened;
+struct tg_reading {
+    struct tg_store *store;
+    struct tg_opened *opened; /* private: what is open now */
+    pthread_mutex_t mu;       /* private: guards the two below */
+    enum tg_err err;          /* private: the first thing found wrong */
+    char why[TG_WHY_SIZE];    /* private: and in words, or why something could not be opened */
+};
+void tg_reading_init(struct tg_reading *reading, struct tg_store *store);
+struct tg_opener tg_reading_opener(struct tg_reading *reading);
+/* Whether all that is or was open has the bytes that its digest names: TG_DATA_CHANGED, or
+ * TG_STORE of what is stored here. */
+TG_MUST_CHECK enum tg_err tg_reading_check(struct tg_reading *reading,
+                                           struct tg_report *report);
 
 /*
  * Uploads. begin() with the digest (resumable: bytes of a broken upload are kept under it)

@@ -62,6 +62,11 @@ static const char *const migrations[] = {
     "  sha256 TEXT NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL, created REAL NOT NULL,"
     "  touched REAL NOT NULL, format TEXT NOT NULL, members TEXT NOT NULL, content BLOB);"
     "CREATE INDEX blob_touched ON blob (touched);",
+    /* A registered file: no content and no file in data/, but a path. */
+    "ALTER TABLE blob ADD COLUMN path TEXT;"
+    "ALTER TABLE blob ADD COLUMN mtime_ns INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE blob ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX blob_path ON blob (path) WHERE path IS NOT NULL;",
 };
 enum { NMIGRATIONS = sizeof migrations / sizeof *migrations };
 

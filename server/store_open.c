@@ -160,7 +160,9 @@ enum tg_err tg_store_open(const struct tg_store_options *options,
     store->tail = &store->head;
     atomic_init(&store->writable, true);
     init_locks(store);
-    enum tg_err err = open_dirs(store, options->dir, report);
+    enum tg_err err = tg_folders_parse(options->data_folders, &store->folders, report);
+    if (!err)
+        err = open_dirs(store, options->dir, report);
     if (!err)
         err = open_db(store, options->dir, report);
     if (!err)
@@ -198,6 +200,7 @@ void tg_store_close(struct tg_store *store)
     pthread_mutex_destroy(&store->readers_mu);
     pthread_mutex_destroy(&store->holds_mu);
     pthread_mutex_destroy(&store->id_mu);
+    tg_folders_free(store->folders);
     free(store->doomed);
     free(store->db_path);
     free(store);

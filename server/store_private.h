@@ -14,6 +14,8 @@
  * store_id.c      ids
  * data.c          rows of blobs, opening, deleting
  * data_file.c     files of blobs
+ * reading.c       blobs that a job reads
+ * registered.c    files that stay where they are
  * upload.c        streaming a blob in
  *
  * Lock order: holds_mu before readers_mu; mu and id_mu are held alone. Whoever has a reader
@@ -98,22 +100,37 @@
     XX(TOMBSTONE_INSERT, "INSERT OR REPLACE INTO tombstone VALUES (?1, ?2, ?3)")         \
     XX(TOMBSTONE_GET, "SELECT reason FROM tombstone WHERE id = ?1")                      \
     XX(TOMBSTONE_FORGET, "DELETE FROM tombstone WHERE time < ?1")                        \
-    XX(BLOB_INSERT, "INSERT OR IGNORE INTO blob VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)")    \
+    XX(BLOB_INSERT, "INSERT OR IGNORE INTO blob (sha256, bytes, created, touched, "      \
+                    "format, members, content) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)")     \
+    XX(BLOB_OWN, "UPDATE blob SET content = ?2, path = NULL, mtime_ns = 0, inode = 0 "   \
+                 "WHERE sha256 = ?1 AND path IS NOT NULL")                               \
+    XX(BLOB_REGISTER,                                                                    \
+       "INSERT INTO blob (sha256, bytes, created, touched, format, members, path, "      \
+       "mtime_ns, inode) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT "       \
+       "(sha256) DO UPDATE SET path = excluded.path, mtime_ns = excluded.mtime_ns, "     \
+       "inode = excluded.inode WHERE path IS NOT NULL")                                  \
+    XX(BLOB_REGISTERED, "SELECT sha256 FROM blob WHERE path = ?1 AND bytes = ?2 AND "    \
+                        "mtime_ns = ?3 AND inode = ?4")                                  \
+    XX(BLOB_OUTDATED, "SELECT sha256 FROM blob b WHERE path = ?1 AND sha256 <> ?2 AND "  \
+                      "NOT " TG_BLOB_IN_USE("b.sha256") " LIMIT 1")                      \
     XX(BLOB_TOUCH, "UPDATE blob SET touched = ?2 WHERE sha256 = ?1 AND "                 \
                    "touched < ?2 - 60")                                                  \
-    XX(BLOB_GET, "SELECT sha256, bytes, created, format, members FROM blob "             \
+    XX(BLOB_GET, "SELECT sha256, bytes, created, format, members, path FROM blob "       \
                  "WHERE sha256 = ?1")                                                    \
-    XX(BLOB_LIST, "SELECT sha256, bytes, created, format, members FROM blob "            \
+    XX(BLOB_LIST, "SELECT sha256, bytes, created, format, members, path FROM blob "      \
                   "WHERE sha256 > ?1 ORDER BY sha256 LIMIT ?2")                          \
-    XX(BLOB_CONTENT, "SELECT bytes, content FROM blob WHERE sha256 = ?1")                \
+    XX(BLOB_CONTENT, "SELECT bytes, content, path, mtime_ns, inode FROM blob "           \
+                     "WHERE sha256 = ?1")                                                \
     XX(BLOB_EXISTS, "SELECT 1 FROM blob WHERE sha256 = ?1")                              \
-    XX(BLOB_IS_FILE, "SELECT 1 FROM blob WHERE sha256 = ?1 AND content IS NULL")         \
-    XX(BLOB_TOTAL, "SELECT COUNT(*), SUM(bytes) FROM blob")                              \
-    XX(BLOB_USE, "SELECT bytes, " TG_BLOB_IN_USE("?1") ", content IS NULL FROM blob "    \
-                 "WHERE sha256 = ?1")                                                    \
-    XX(BLOB_UNUSED_TOTAL, "SELECT SUM(bytes) FROM blob b "                               \
-                          "WHERE NOT " TG_BLOB_IN_USE("b.sha256"))                       \
+    XX(BLOB_IS_FILE, "SELECT 1 FROM blob WHERE sha256 = ?1 AND content IS NULL "         \
+                     "AND path IS NULL")                                                 \
+    XX(BLOB_TOTAL, "SELECT COUNT(*), SUM(bytes) FROM blob WHERE path IS NULL")           \
+    XX(BLOB_USE, "SELECT bytes, " TG_BLOB_IN_USE("?1") ", content IS NULL AND "          \
+                 "path IS NULL, path IS NOT NULL FROM blob WHERE sha256 = ?1")           \
+    XX(BLOB_UNUSED_TOTAL, "SELECT SUM(bytes) FROM blob b WHERE path IS NULL AND "        \
+                          "NOT " TG_BLOB_IN_USE("b.sha256"))                             \
     XX(BLOB_UNUSED, "SELECT sha256, bytes FROM blob b WHERE touched < ?1 AND "           \
+                    "path IS NULL AND "                                                  \
                     "NOT " TG_BLOB_IN_USE("b.sha256") " ORDER BY touched LIMIT ?2")      \
     XX(BLOB_DELETE, "DELETE FROM blob WHERE sha256 = ?1")
 
@@ -191,6 +208,7 @@ struct tg_store {
     int dir_fd, lock_fd;
     char *db_path;
     size_t data_max_bytes;
+    char **folders;          /* whose files may be registered; ends with NULL */
     void (*on_commit)(void *arg, uint64_t last_seq);
     void *arg;
 
@@ -287,6 +305,8 @@ struct tg_stored {
     char *format, *members;
     void *content; /* NULL: in its file */
     bool held;
+    char *path;    /* NULL, or where a registered file is */
+    struct tg_stamp stamp;
 };
 
 /* Puts head and body where a blob of that size belongs. Any thread; holds the digest. */
@@ -322,5 +342,32 @@ void tg_data_sweep_files(struct tg_store *store);
 void tg_data_sweep_nameless(struct tg_store *store);
 /* Parts that nobody has resumed for a day. */
 void tg_data_sweep_parts(struct tg_store *store);
+
+/* Registered files ------------------------------------------------------------------- */
+
+/* The folders of a setting: absolute, separated by ":". TG_INVALID. */
+TG_MUST_CHECK enum tg_err tg_folders_parse(const char *text, char ***folders,
+                                           struct tg_report *report);
+void tg_folders_free(char **folders);
+
+/*
+ * Opens the file at `path`, which has to lie below one of the folders when all symbolic
+ * links are followed; that is looked up on the opened file, so nothing can be swapped in
+ * between. *real is its path then, malloc'ed. TG_PATH, TG_NOT_FOUND, and in words in `why`
+ * (which stays as it was without memory).
+ */
+TG_MUST_CHECK enum tg_err tg_registered_open(struct tg_store *store, const char *path, int *fd,
+                                             char **real, struct tg_stamp *stamp,
+                                             char why[TG_WHY_SIZE]);
+/* TG_DATA_CHANGED with the difference in `why`, unless `now` is `then`. */
+TG_MUST_CHECK enum tg_err tg_registered_compare(const char *path, const struct tg_stamp *then,
+                                                const struct tg_stamp *now,
+                                                char why[TG_WHY_SIZE]);
+/* The same with what lies at `path` now. */
+TG_MUST_CHECK enum tg_err tg_registered_check(const char *path, const struct tg_stamp *then,
+                                              char why[TG_WHY_SIZE]);
+/* tg_data_open with the reason in words ("" when there is none). */
+TG_MUST_CHECK enum tg_err tg_blob_open(struct tg_store *store, const char *sha256,
+                                       struct tg_blob *blob, char why[TG_WHY_SIZE]);
 
 #endif

@@ -142,8 +142,12 @@ static void tell_progress(void *runner, const char *phase, double done, double t
                           const char *unit)
 {
     struct tg_worker *worker = runner;
-    if (tg_meter_report(&worker->meter, tg_clock_monotonic(), phase, done, total, unit))
-        tg_hub_bump(worker->pool->options.hub);
+    int go = TG_GO;
+    if (!tg_meter_report(&worker->meter, tg_clock_monotonic(), phase, done, total, unit))
+        return;
+    tg_hub_bump(worker->pool->options.hub);
+    if (tg_reading_check(&worker->reading, NULL)) /* nothing will come of it */
+        atomic_compare_exchange_strong(&worker->stop, &go, TG_STOP_CANCEL);
 }
 
 static bool recall_derived(void *runner, const char *key, void *data, size_t n)
@@ -152,10 +156,12 @@ static bool recall_derived(void *runner, const char *key, void *data, size_t n)
     return tg_derived_recall(worker->pool->options.derived, key, data, n);
 }
 
+/* Later jobs trust the key, which names the digests of what should have been read. */
 static void keep_derived(void *runner, const char *key, const void *data, size_t n)
 {
-    const struct tg_worker *worker = runner;
-    tg_derived_keep(worker->pool->options.derived, key, data, n);
+    struct tg_worker *worker = runner;
+    if (!tg_reading_check(&worker->reading, NULL))
+        tg_derived_keep(worker->pool->options.derived, key, data, n);
 }
 
 static void show_partial(void *runner, const char *name, int64_t rows, int64_t cols,
@@ -184,15 +190,31 @@ static void set_limit(struct tg_worker *worker, const struct tg_job_row *row)
     pthread_mutex_unlock(&pool->mu);
 }
 
+/* What came of other bytes than those that were asked for does not count, well or ill. */
+static enum tg_err check_inputs(struct tg_worker *worker, enum tg_err err,
+                                struct tg_outcome *outcome, struct tg_report *report)
+{
+    struct tg_report why;
+    tg_report_init(&why);
+    enum tg_err changed =
+        err == TG_DRAINING ? TG_OK : tg_reading_check(&worker->reading, &why);
+    if (!changed)
+        return err;
+    tg_outcome_release(outcome);
+    *report = why;
+    return changed;
+}
+
 static void run_attempt(struct tg_worker *worker, const struct tg_job_row *row, int attempt)
 {
     struct tg_pool *pool = worker->pool;
     struct tg_report report;
     struct tg_outcome outcome;
+    tg_reading_init(&worker->reading, pool->options.store);
     const struct tg_task task = {
         .row = row,
         .attempt = attempt,
-        .opener = tg_data_opener(pool->options.store),
+        .opener = tg_reading_opener(&worker->reading),
         .ctx = {.stop = &worker->stop,
                 .lanes = pool->options.workers,
                 .runner = worker,
@@ -207,6 +229,7 @@ static void run_attempt(struct tg_worker *worker, const struct tg_job_row *row, 
     tg_partials_begin(pool->options.partials, row->id);
     enum tg_err err = tg_execute(&task, &outcome, &report);
     tg_partials_end(pool->options.partials, row->id);
+    err = check_inputs(worker, err, &outcome, &report);
     end_attempt(worker, attempt, err, &outcome, &report);
     tg_outcome_release(&outcome);
 }

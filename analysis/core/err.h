@@ -21,12 +21,15 @@
     XX(BAD_REQUEST, 400, "bad-request", "The request is malformed")                      \
     XX(BAD_ARRAY, 422, "unreadable-array", "The array cannot be read")                   \
     XX(UNKNOWN_DATA, 422, "unknown-data", "The job names data that is not stored")       \
+    XX(DATA_CHANGED, 409, "data-changed",                                                \
+       "A registered file is not what it was when it was registered")                    \
     XX(TOO_LARGE_JOB, 422, "job-too-large", "The job can never fit into memory")         \
     XX(KEY_REUSED, 422, "idempotency-key-reused",                                        \
        "The Idempotency-Key was used for another request")                               \
     XX(DIGEST_MISMATCH, 422, "digest-mismatch", "The body does not have this SHA-256")   \
     XX(UNAUTHORIZED, 401, "unauthorized", "A valid token is required")                   \
     XX(FORBIDDEN, 403, "forbidden", "The token does not have the needed scope")          \
+    XX(PATH, 403, "path-not-allowed", "The daemon may not read this file")               \
     XX(NOT_FOUND, 404, "not-found", "There is nothing here")                             \
     XX(METHOD, 405, "method-not-allowed", "This path does not take this method")         \
     XX(NOT_ACCEPTABLE, 406, "not-acceptable", "No such representation")                  \

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_tokens_and_scopes(make_daemon: Callable[..., Daemon], tokens: Dict[str,
     answer = daemon.request("POST", "/v1/jobs", job, {**bearer("submit"), "Prefer": "wait=20"})
     assert answer.status == 200
     assert tokens["submit"] not in Path(tokens["file"]).read_text()
+
+
+def test_registering_a_file_needs_the_scope_submit(
+    make_daemon: Callable[..., Daemon], tokens: Dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("1,2\n3,4\n")
+    daemon = make_daemon("--token-file", tokens["file"], "--data-folders", str(tmp_path)).start()
+    for scope, status in (("read", 403), ("submit", 201)):
+        headers = {"Authorization": f"Bearer {tokens[scope]}", "Content-Type": "application/json"}
+        body = json.dumps({"path": f"{tmp_path}/a.csv"})
+        assert daemon.request("POST", "/v1/data", body, headers).status == status
 
 
 def test_a_token_file_that_others_may_write_is_refused(

@@ -89,9 +89,11 @@ static void execute_all(struct tg_job_row *row)
     for (long n = 0;; n++) {
         struct tg_report report;
         struct tg_outcome outcome;
+        struct tg_reading reading;
+        tg_reading_init(&reading, torture_server.store);
         const struct tg_task task = {.row = row,
                                      .attempt = 1,
-                                     .opener = tg_data_opener(torture_server.store),
+                                     .opener = tg_reading_opener(&reading),
                                      .ctx = {.lanes = 1}};
         tg_report_init(&report);
         if (n)

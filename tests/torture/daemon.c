@@ -28,7 +28,8 @@ char torture_answer[ANSWER_MAX];
 size_t torture_nanswer, torture_nbody;
 const char *torture_body = torture_answer;
 
-static char dir[64], address[] = "127.0.0.1:0", empty[] = "";
+char torture_dir[64];
+static char address[] = "127.0.0.1:0", empty[] = "";
 static struct tg_config config = {.listen = address,
                                   .max_body = 1 << 20,
                                   .max_data = 1 << 20,
@@ -49,11 +50,11 @@ static void bump(void *arg, uint64_t seq)
 /* In memory if possible, where a sync costs nothing. */
 static void make_dir(void)
 {
-    snprintf(dir, sizeof(dir), "/dev/shm/tangentd-torture-XXXXXX");
-    if (mkdtemp(dir))
+    snprintf(torture_dir, sizeof(torture_dir), "/dev/shm/tangentd-torture-XXXXXX");
+    if (mkdtemp(torture_dir))
         return;
-    snprintf(dir, sizeof(dir), "/tmp/tangentd-torture-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(torture_dir, sizeof(torture_dir), "/tmp/tangentd-torture-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(torture_dir));
 }
 
 void torture_start(void)
@@ -66,13 +67,14 @@ void torture_start(void)
     *server = (struct tg_server){.config = &config, .hub = tg_hub_new(),
                                  .partials = tg_partials_new()};
     ck_assert(server->hub && server->partials);
-    const struct tg_store_options store = {.dir = dir,
+    const struct tg_store_options store = {.dir = torture_dir,
                                            .data_max_bytes = 1 << 20,
+                                           .data_folders = torture_dir,
                                            .probe_s = 0.01,
                                            .on_commit = bump,
                                            .arg = server->hub};
     ck_assert_msg(!tg_store_open(&store, &server->store, &report), "%s", report.detail);
-    derived = tg_derived_open(dir, 1 << 20);
+    derived = tg_derived_open(torture_dir, 1 << 20);
     ck_assert_ptr_nonnull(derived);
     const struct tg_pool_options pool = {.workers = 1,
                                          .memory_bytes = MEMORY,
@@ -112,8 +114,8 @@ void torture_stop(void)
     tg_auth_free(server->auth);
     tg_partials_free(server->partials);
     tg_hub_free(server->hub);
-    ck_assert_msg(!tg_store_check(dir, print_fault, &report), "%s", report.detail);
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    ck_assert_msg(!tg_store_check(torture_dir, print_fault, &report), "%s", report.detail);
+    nftw(torture_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* The client ------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "server/routes.h"
 
 extern struct tg_server torture_server;
+extern char torture_dir[]; /* of the store; files in it may be registered */
 
 void torture_start(void);
 /* Ends the daemon; its store must be whole. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "failing.h"
@@ -244,6 +245,40 @@ START_TEST(an_upload_is_kept_whole_whatever_allocation_fails)
 }
 END_TEST
 
+START_TEST(a_file_is_registered_once_whatever_allocation_fails)
+{
+    static char bytes[8192];
+    static const char type[] = "Content-Type: application/json\r\n";
+    char path[96], order[128], line[96];
+    snprintf(path, sizeof(path), "%s/a.npy", torture_dir);
+    int n = snprintf(order, sizeof(order), "{\"path\": \"%s\"}", path);
+    for (long round = 1;; round++) {
+        ck_assert_int_lt(round, ROUNDS_MAX);
+        make_npy(bytes, sizeof(bytes), round);
+        FILE *file = fopen(path, "we");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_uint_eq(fwrite(bytes, 1, sizeof(bytes), file), sizeof(bytes));
+        fclose(file);
+        fail_others(round);
+        int status = torture_ask("POST /v1/data", type, order, (size_t)n);
+        bool hit = fail_stop();
+        check_status("POST /v1/data", round, status, 201);
+        status = torture_ask("POST /v1/data", type, order, (size_t)n);
+        ck_assert_msg(status == 200 || status == 201, "allocation %ld, again: %s", round,
+                      torture_answer);
+        snprintf(line, sizeof(line), "GET %.80s", torture_header("Location"));
+        *strchr(line, '\r') = '\0';
+        ck_assert_int_eq(torture_ask(line, NULL, NULL, 0), 200);
+        ck_assert(torture_nbody == sizeof(bytes) && !memcmp(torture_body, bytes, torture_nbody));
+        if (!hit)
+            break;
+    }
+    ck_assert_int_eq(torture_ask("GET /v1/data", NULL, NULL, 0), 200);
+    ck_assert_ptr_null(strstr(strstr(torture_body, "\"sha256\"") + 1, "\"sha256\"")); /* one */
+    unlink(path);
+}
+END_TEST
+
 TCase *requests_case(void)
 {
     TCase *tc = tcase_create("requests");
@@ -254,5 +289,6 @@ TCase *requests_case(void)
     tcase_add_test(tc, a_job_is_done_once_whatever_allocation_fails);
     tcase_add_test(tc, cancel_and_retry_survive_every_failed_allocation);
     tcase_add_loop_test(tc, an_upload_is_kept_whole_whatever_allocation_fails, 0, 2);
+    tcase_add_test(tc, a_file_is_registered_once_whatever_allocation_fails);
     return tc;
 }

@@ -68,7 +68,8 @@ static enum tg_err bind(const char *runs, bool headers_only, size_t max_decoded_
 {
     static const struct tg_decode_limits limits = {1000, 1 << 20};
     static char body[120 * MANY];
-    const struct tg_opener opener = {&shelf, open_file, close_file};
+    const struct tg_opener opener = {
+        .self = &shelf, .open = open_file, .close = close_file};
     int n = snprintf(body, sizeof(body),
                      "{\"kind\": \"toy\", \"params\": {\"must\": 1, \"rank\": 2},"
                      " \"inputs\": {\"x\": {\"sha256\": \"%s\"}, \"runs\": %s}}",

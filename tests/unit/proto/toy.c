@@ -110,5 +110,5 @@ static void close_blob(void *self, void *handle)
 
 struct tg_opener toy_opener(struct toy_store *store)
 {
-    return (struct tg_opener){store, open_blob, close_blob};
+    return (struct tg_opener){.self = store, .open = open_blob, .close = close_blob};
 }

@@ -15,7 +15,7 @@ static const size_t sizes[] = {SMALL, LARGE};
 static void assert_holds(const char *sha256, const char *bytes, size_t n)
 {
     struct tg_blob blob;
-    ck_assert_int_eq(tg_data_open(store, sha256, &blob), TG_OK);
+    ck_assert_int_eq(tg_data_open(store, sha256, &blob, NULL), TG_OK);
     ck_assert_uint_eq(blob.n, n);
     ck_assert_int_eq(memcmp(blob.bytes, bytes, n), 0);
     ck_assert_int_eq(blob.fd >= 0, n > TG_BLOB_INLINE_MAX);
@@ -25,7 +25,7 @@ static void assert_holds(const char *sha256, const char *bytes, size_t n)
 static enum tg_err is_absent(const char *sha256)
 {
     struct tg_blob blob;
-    return tg_data_open(store, sha256, &blob);
+    return tg_data_open(store, sha256, &blob, NULL);
 }
 
 static void data_file(const char *sha256, char path[192])
@@ -331,7 +331,9 @@ START_TEST(inline_arrays_are_stored_with_their_job)
     ck_assert_ptr_nonnull(strstr(report.detail, sha256));
     ck_assert_int_eq(submit_with(bytes, n, sha256, id), TG_OK);
     ck_assert_int_eq(submit_with(NULL, 0, sha256, id), TG_OK);
-    struct tg_opener opener = tg_data_opener(store);
+    struct tg_reading reading;
+    tg_reading_init(&reading, store);
+    struct tg_opener opener = tg_reading_opener(&reading);
     const void *opened;
     void *handle;
     size_t opened_n;
@@ -363,7 +365,9 @@ START_TEST(an_opened_input_holds_no_descriptor)
     char *bytes = make_npy(sizes[_i], &n), sha256[TG_SHA256_HEX], id[TG_ID_SIZE];
     tg_sha256_hex(bytes, n, sha256);
     ck_assert_int_eq(submit_with(bytes, n, sha256, id), TG_OK);
-    struct tg_opener opener = tg_data_opener(store);
+    struct tg_reading reading;
+    tg_reading_init(&reading, store);
+    struct tg_opener opener = tg_reading_opener(&reading);
     const void *opened;
     void *first, *second;
     size_t opened_n;
@@ -389,7 +393,7 @@ START_TEST(data_in_use_cannot_be_deleted)
     int attempt = start_job(id);
     ck_assert_int_eq(tg_data_delete(store, sha256, &report), TG_CONFLICT);
     struct tg_blob blob;
-    ck_assert_int_eq(tg_data_open(store, sha256, &blob), TG_OK);
+    ck_assert_int_eq(tg_data_open(store, sha256, &blob, NULL), TG_OK);
     ck_assert_int_eq(tg_store_end(store, id, attempt, TG_FAILED, "{}"), TG_OK);
     ck_assert_int_eq(tg_data_delete(store, sha256, &report), TG_OK);
     ck_assert_int_eq(is_absent(sha256), TG_UNKNOWN_DATA);

@@ -15,13 +15,14 @@
 #include "server/point.h"
 #include "server/store.h"
 
-static char dir[64];
+static char dir[64], data_folders[256];
 static struct tg_store *store;
 static struct tg_report report;
 
 static inline enum tg_err try_open(struct tg_store **out)
 {
-    struct tg_store_options options = {.dir = dir, .data_max_bytes = 64 << 20};
+    struct tg_store_options options = {
+        .dir = dir, .data_max_bytes = 64 << 20, .data_folders = data_folders};
     tg_report_init(&report);
     return tg_store_open(&options, out, &report);
 }
