@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "core/fold.h"
 
 static const struct {
     size_t size;
@@ -184,6 +185,10 @@ static bool is_plain(const struct tg_mat *mat, enum tg_dtype dtype)
 void tg_mat_read_f64(const struct tg_mat *mat, int64_t row, int64_t nrows, int64_t col,
                      int64_t ncols, double *out, size_t ld)
 {
+    if (mat->fold) {
+        tg_fold_read_f64(mat->fold, row, nrows, col, ncols, out, ld);
+        return;
+    }
     if (is_plain(mat, TG_F64)) {
         for (int64_t i = 0; i < nrows; i++)
             memcpy(out + (size_t)i * ld, element(mat, row + i, col), (size_t)ncols * 8);

@@ -20,6 +20,8 @@ enum tg_dtype {
 
 enum { TG_MAX_NDIM = 8 };
 
+struct tg_fold; /* core/fold.h */
+
 struct tg_mat {
     const void *data;
     enum tg_dtype dtype;
@@ -27,6 +29,7 @@ struct tg_mat {
     int ndim;                    /* 0..TG_MAX_NDIM */
     int64_t shape[TG_MAX_NDIM];
     int64_t stride[TG_MAX_NDIM]; /* in elements */
+    const struct tg_fold *fold;  /* of a matrix that has no strides of its own; or NULL */
 };
 
 size_t tg_dtype_size(enum tg_dtype dtype);
@@ -45,7 +48,7 @@ struct tg_mat tg_mat_slice(const struct tg_mat *mat, int64_t i);
 /*
  * Copy the block rows [row, row + nrows) x columns [col, col + ncols) of a 2-D view,
  * converted to double (float), into `out`, row-major with leading dimension `ld`.
- * 64-bit integers beyond 2^53 round to nearest.
+ * 64-bit integers beyond 2^53 round to nearest. A view of a fold is read as double only.
  */
 void tg_mat_read_f64(const struct tg_mat *mat, int64_t row, int64_t nrows, int64_t col,
                      int64_t ncols, double *out, size_t ld);

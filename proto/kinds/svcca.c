@@ -5,10 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    MIN_ROWS = 4, /* debiased CKA divides by (n - 1)(n - 2) and n (n - 3) */
-    MAX_LAYERS = 128
-};
+enum { MAX_LAYERS = 128 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
 static const struct svcca_part *const parts[] = {NULL};
@@ -33,17 +30,32 @@ static const struct tg_param params[] = {
     TG_P_REAL(struct svcca_params, rank_tolerance, 0, 0.5, "0", "",
               "Singular values below this share of the largest count as zero. 0 means "
               "max(n, d) times the machine epsilon."),
+    TG_P_ENUM(
+        struct svcca_params, layout, svcca_layout_names, "\"auto\"",
+        "What the axes of the layers are: nd (samples, units), ntd (samples, steps, units), "
+        "nchw (samples, channels, height, width), nhwc (samples, height, width, channels). "
+        "Arrays of two axes are (samples, units) in any layout; auto takes no others, and "
+        "none with more units than samples, which are mostly transposed."),
+    TG_P_ENUM(
+        struct svcca_params, reduction, svcca_reduction_names, "\"flatten\"",
+        "What becomes of the positions (steps, or places in an image) of layers that have "
+        "some: flatten makes a unit at each position a unit of its own, samples makes each "
+        "position of a sample a sample, mean takes the mean over positions."),
 };
 
 static const struct tg_input inputs[] = {
-    {"layers", true, false, MAX_LAYERS, 2, 2, "n,d",
+    {"layers", true, false, MAX_LAYERS, 2, 4, "n,d or as `layout` says",
      "Activations of two or more layers, one array each: rows are samples, columns are "
-     "units. All have the same samples in the same order; the number of units may "
-     "differ.", 0},
-    {"a", false, false, 1, 2, 2, "n,d",
+     "units, or see `layout`. All have the same samples in the same order; the number of "
+     "units may differ.", 0},
+    {"a", false, false, 1, 2, 4, "n,d or as `layout` says",
      "One layer, when only two are compared. Goes with `b`.", 0},
-    {"b", false, false, 1, 2, 2, "n,d", "The other layer, for the same samples as `a`.",
-     0},
+    {"b", false, false, 1, 2, 4, "n,d or as `layout` says",
+     "The other layer, for the same samples as `a`.", 0},
+    {"sample_ids", true, false, MAX_LAYERS, 1, 1, "n",
+     "Numbers that tell samples apart, one a row, in an array for each layer, under the "
+     "layer's name (`a` and `b` where these are given). Layers whose ids differ in any row "
+     "are refused, with the first one. Layers without ids are taken as they are.", 0},
 };
 
 static const struct tg_output outputs[] = {
@@ -85,36 +97,6 @@ static const struct tg_output outputs[] = {
      "The largest of all layers; canonical correlations are about as accurate."},
 };
 
-static void add_fault(struct tg_report *report, const struct tg_bound *layer,
-                      const char *allowed, const char *detail)
-{
-    char got[80];
-    tg_mat_shape_text(&layer->mat, got, sizeof(got));
-    tg_fault_add_value(report, TG_INVALID, layer->pointer, got, allowed, "%s", detail);
-}
-
-static void check_shape(const struct tg_bound *layer, int64_t n, struct tg_report *report)
-{
-    const int64_t *shape = layer->mat.shape;
-    char allowed[80], detail[200];
-    if (shape[0] < MIN_ROWS) {
-        add_fault(report, layer, "at least 4 rows",
-                  "Rows are samples, and at least 4 are needed.");
-    } else if (shape[0] != n) {
-        snprintf(allowed, sizeof(allowed), "%lld rows, as the first layer", (long long)n);
-        snprintf(detail, sizeof(detail),
-                 "Every layer needs the same samples: this one has %lld rows, the first "
-                 "one %lld.",
-                 (long long)shape[0], (long long)n);
-        add_fault(report, layer, allowed, detail);
-    }
-    if (shape[1] > shape[0])
-        add_fault(
-            report, layer, "at least as many rows as columns",
-            "Rows are samples and columns are units, and this array has fewer rows than "
-            "columns. Transpose it if units came first, or give more samples.");
-}
-
 static void check_pair_inputs(const struct tg_job_input *layers,
                               const struct tg_job_input *a, const struct tg_job_input *b,
                               struct tg_report *report)
@@ -145,11 +127,8 @@ static void check(const struct tg_job *job, struct tg_report *report)
         tg_fault_add_value(report, TG_INVALID, "/params/measures", "[]",
                            "cca, svcca, cka, cka_debiased", "Name at least one measure.");
     check_pair_inputs(layers, sides[0], sides[1], report);
-    for (size_t i = 0; i < layers->n; i++)
-        check_shape(&layers->array[i], layers->array[0].mat.shape[0], report);
-    for (int i = 0; i < 2; i++)
-        if (sides[i]->n && sides[0]->n)
-            check_shape(sides[i]->array, sides[0]->array[0].mat.shape[0], report);
+    svcca_check_layers(job, report);
+    svcca_check_ids(job, report);
     for (size_t i = 0; parts[i]; i++)
         if (parts[i]->check)
             parts[i]->check(job, report);
@@ -167,13 +146,21 @@ static enum tg_err collect(struct svcca_work *work)
     const struct tg_job_input *layers = tg_job_input(work->job, "layers");
     work->nlayers = layers->n ? layers->n : 2;
     work->layers = calloc(work->nlayers, sizeof(*work->layers));
-    for (size_t i = 0; work->layers && i < work->nlayers; i++) {
-        const struct tg_bound *array =
-            layers->n ? &layers->array[i] : tg_job_input(work->job, i ? "b" : "a")->array;
-        work->layers[i].name = layers->n ? array->name : i ? "b" : "a";
-        work->layers[i].mat = array->mat;
+    work->fold = calloc(work->nlayers, sizeof(*work->fold));
+    if (!work->layers || !work->fold)
+        return TG_NOMEM;
+    for (size_t i = 0; i < work->nlayers; i++) {
+        const struct tg_bound *array = svcca_layer(work->job, i, &work->layers[i].name);
+        if (!svcca_fold(work->params, &array->mat, &work->fold[i], &work->layers[i].mat))
+            TG_BUG("a layer that check() would have refused");
     }
-    return work->layers ? TG_OK : TG_NOMEM;
+    return TG_OK;
+}
+
+static void release(struct svcca_work *work)
+{
+    free(work->layers);
+    free(work->fold);
 }
 
 /*
@@ -213,7 +200,7 @@ static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
         *cost = (struct tg_cost){.peak_bytes = scores.bytes + tg_arena_high_water(arena),
                                  .flops = scores.flops + extra.flops,
                                  .read_bytes = scores.read_bytes + extra.read_bytes};
-    free(work.layers);
+    release(&work);
     tg_arena_free(arena);
     return err;
 }
@@ -243,7 +230,7 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
     enum tg_err err = prepare(job, ctx->arena, &work, &extra);
     if (!err)
         err = run_work(&work, ctx, result);
-    free(work.layers);
+    release(&work);
     return err;
 }
 

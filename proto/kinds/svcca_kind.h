@@ -12,6 +12,7 @@
 #ifndef TG_KINDS_SVCCA_KIND_H
 #define TG_KINDS_SVCCA_KIND_H
 
+#include "svcca/layout.h"
 #include "svcca/svcca.h"
 
 #include "proto/job.h"
@@ -23,6 +24,7 @@ struct svcca_params {
     double threshold;
     int rule;
     double rank_tolerance;
+    int layout, reduction;
 };
 
 enum { SVCCA_MAX_PARTS = 8 };
@@ -32,6 +34,7 @@ struct svcca_work {
     const struct tg_job *job;
     const struct svcca_params *params;
     struct tg_svcca_layer *layers;
+    struct tg_fold *fold; /* what the layers' matrices are read through */
     size_t nlayers;
     struct tg_svcca_options options; /* hook points at the hooks below */
     struct tg_svcca_hook hook[SVCCA_MAX_PARTS];
@@ -57,6 +60,26 @@ struct svcca_part {
 
 /* To be called by prepare(), at most once a part. */
 void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook);
+
+/*
+ * Layer `i` of either form of input; NULL where there are no more. `name`, which may be
+ * NULL, is its name in the answer.
+ */
+const struct tg_bound *svcca_layer(const struct tg_job *job, size_t i, const char **name);
+
+/* svcca_layout.c: the names of layouts and reductions, NULL-terminated. */
+extern const char *const svcca_layout_names[];
+extern const char *const svcca_reduction_names[];
+
+/* Faults of the layers' axes and sizes. */
+void svcca_check_layers(const struct tg_job *job, struct tg_report *report);
+
+/* The matrix that the job's layout and reduction make of a layer; false on a fault. */
+bool svcca_fold(const struct svcca_params *p, const struct tg_mat *array,
+                struct tg_fold *fold, struct tg_mat *view);
+
+/* svcca_ids.c: faults of `sample_ids`. */
+void svcca_check_ids(const struct tg_job *job, struct tg_report *report);
 
 /* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
 extern const char *const svcca_measure_names[];

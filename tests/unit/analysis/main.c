@@ -5,6 +5,7 @@
 Suite *arena_suite(void);
 Suite *ctx_suite(void);
 Suite *err_suite(void);
+Suite *layout_suite(void);
 Suite *linalg_suite(void);
 Suite *mat_suite(void);
 Suite *pca_suite(void);
@@ -16,7 +17,7 @@ Suite *walks_suite(void);
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        arena_suite, ctx_suite, err_suite, linalg_suite, mat_suite,
+        arena_suite, ctx_suite, err_suite, layout_suite, linalg_suite, mat_suite,
         pca_suite, rng_suite, stats_suite, svcca_suite, walks_suite, NULL,
     };
     return tg_run_suites(suites);

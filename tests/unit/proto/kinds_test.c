@@ -224,6 +224,69 @@ START_TEST(svcca_refuses_what_it_cannot_compare)
 }
 END_TEST
 
+#define CUBE "[[[1,2]],[[2,0]],[[0,1]],[[5,3]]]" /* 4 x 1 x 2 */
+#define LONGER "[[[1],[2]],[[2],[0]],[[0],[1]],[[5],[3]]]" /* 4 x 2 x 1 */
+
+START_TEST(svcca_is_told_what_axes_are)
+{
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"layers\":[" CUBE "," CUBE "]}}",
+                 "/inputs/layers/0", "give `layout`");
+    assert_fault("{\"kind\":\"svcca\",\"params\":{\"layout\":\"nchw\"},\"inputs\":{"
+                 "\"layers\":[" CUBE "," CUBE "]}}",
+                 "/inputs/layers/1", "(samples, channels, height, width)");
+    assert_fault("{\"kind\":\"svcca\",\"params\":{\"layout\":\"ntd\",\"reduction\":"
+                 "\"samples\"},\"inputs\":{\"layers\":[" CUBE "," LONGER "]}}",
+                 "/inputs/layers/1", "4 x 2 here, 4 x 1 in the first layer");
+    assert_fault("{\"kind\":\"svcca\",\"params\":{\"layout\":\"ntd\"},\"inputs\":{"
+                 "\"a\":" CUBE ",\"b\":" A8 "}}",
+                 "/inputs/b", "same samples");
+    struct work work;
+    require_run(&work, "{\"kind\":\"svcca\",\"params\":{\"layout\":\"ntd\",\"reduction\":"
+                       "\"mean\"},\"inputs\":{\"layers\":[" CUBE "," LONGER
+                       ",[[1],[3],[2],[9]]]}}");
+    ck_assert_int_eq(json_array_size(json_object_get(work.result.values, "pairs")), 3);
+    release(&work);
+}
+END_TEST
+
+#define WITH_IDS(x, y)                                                                   \
+    "{\"kind\":\"svcca\",\"inputs\":{\"layers\":{\"x\":[[1],[2],[3],[5]],"               \
+    "\"y\":[[1],[0],[3],[5]]},\"sample_ids\":{\"x\":" x "," y "}}}"
+
+/* npy files of int64: 1, 2, 3 and 2^60 or 2^60 + 1, which are the same double. */
+#define ENDS_EVEN                                                                        \
+    "k05VTVBZAQB2AHsnZGVzY3InOiAnPGk4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxz" \
+    "ZSwgJ3NoYXBlJzogKDQsKSwgfSAgICAgICAgICAgICAgICAgICAgICAgICAgICAg" \
+    "ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoBAAAAAAAAAAIAAAAAAAAA" \
+    "AwAAAAAAAAAAAAAAAAAAEA=="
+#define ENDS_ODD                                                                         \
+    "k05VTVBZAQB2AHsnZGVzY3InOiAnPGk4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxz" \
+    "ZSwgJ3NoYXBlJzogKDQsKSwgfSAgICAgICAgICAgICAgICAgICAgICAgICAgICAg" \
+    "ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoBAAAAAAAAAAIAAAAAAAAA" \
+    "AwAAAAAAAAABAAAAAAAAEA=="
+
+START_TEST(svcca_refuses_samples_that_are_not_the_same)
+{
+    assert_fault(WITH_IDS("[4,5,6,7]", "\"y\":[4,5,8,7]"), "/inputs/sample_ids/y",
+                 "Row 2 of \"y\" is sample 8, and row 2 of \"x\" is 6. They are not");
+    assert_fault(WITH_IDS("[4,5,6,7]", "\"y\":[4,5,7,6]"), "/inputs/sample_ids/y",
+                 "in another order");
+    assert_fault(WITH_IDS("[4,5,6,7]", "\"y\":[4,5,6]"), "/inputs/sample_ids/y",
+                 "4 samples, and there are 3 ids");
+    assert_fault(WITH_IDS("[4,5,6,7]", "\"z\":[4,5,6,7]"), "/inputs/sample_ids/z",
+                 "no layer \"z\"");
+    assert_fault("{\"kind\":\"svcca\",\"inputs\":{\"a\":" A8 ",\"b\":" A8 ",\"sample_ids\":{"
+                 "\"a\":[1,2,3,4,5,6,7,8],\"b\":[8,7,6,5,4,3,2,1]}}}",
+                 "/inputs/sample_ids/b", "Row 0");
+    assert_fault(WITH_IDS("{\"npy\":\"" ENDS_EVEN "\"}", "\"y\":{\"npy\":\"" ENDS_ODD "\"}"),
+                 "/inputs/sample_ids/y",
+                 "is sample 1152921504606846977, and row 3 of \"x\" is 1152921504606846976");
+    struct work work;
+    require_run(&work, WITH_IDS("[4,5,6,7]", "\"y\":[4,5,6,7]"));
+    release(&work);
+}
+END_TEST
+
 START_TEST(svcca_gives_only_the_measures_asked_for)
 {
     struct work work;
@@ -301,6 +364,8 @@ Suite *kinds_suite(void)
     suite_add_tcase(suite, table);
     TCase *svcca = tcase_create("svcca");
     tcase_add_test(svcca, svcca_refuses_what_it_cannot_compare);
+    tcase_add_test(svcca, svcca_is_told_what_axes_are);
+    tcase_add_test(svcca, svcca_refuses_samples_that_are_not_the_same);
     tcase_add_test(svcca, svcca_gives_only_the_measures_asked_for);
     tcase_add_test(svcca, svcca_warns_of_what_is_not_in_the_data);
     suite_add_tcase(suite, svcca);

@@ -155,6 +155,7 @@ class KindMethods:
         layers: Optional[ArrayList] = None,
         a: Optional[ArrayLike] = None,
         b: Optional[ArrayLike] = None,
+        sample_ids: Optional[ArrayList] = None,
         *,
         measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased"]] = (
             "cca",
@@ -165,6 +166,8 @@ class KindMethods:
         threshold: float = 0.99,
         rule: Literal["variance", "sv_sum"] = "variance",
         rank_tolerance: float = 0,
+        layout: Literal["auto", "nd", "ntd", "nchw", "nhwc"] = "auto",
+        reduction: Literal["flatten", "samples", "mean"] = "flatten",
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -182,13 +185,18 @@ class KindMethods:
 
         Parameters
         ----------
-        layers : 1 to 128 arrays of shape (n,d)
+        layers : 1 to 128 arrays of shape (n,d or as `layout` says)
             Activations of two or more layers, one array each: rows are samples, columns are
-            units. All have the same samples in the same order; the number of units may differ.
-        a : array of shape (n,d)
+            units, or see `layout`. All have the same samples in the same order; the number of
+            units may differ.
+        a : array of shape (n,d or as `layout` says)
             One layer, when only two are compared. Goes with `b`.
-        b : array of shape (n,d)
+        b : array of shape (n,d or as `layout` says)
             The other layer, for the same samples as `a`.
+        sample_ids : 1 to 128 arrays of shape (n)
+            Numbers that tell samples apart, one a row, in an array for each layer, under the
+            layer's name (`a` and `b` where these are given). Layers whose ids differ in any row
+            are refused, with the first one. Layers without ids are taken as they are.
         measures : list of distinct names out of cca, svcca, cka, cka_debiased
             Which measures to compute. All of them follow from one decomposition of each layer,
             so leaving some out saves little.
@@ -202,6 +210,15 @@ class KindMethods:
         rank_tolerance : number from 0 to 0.5
             Singular values below this share of the largest count as zero. 0 means max(n, d)
             times the machine epsilon.
+        layout : one of auto, nd, ntd, nchw, nhwc
+            What the axes of the layers are: nd (samples, units), ntd (samples, steps, units),
+            nchw (samples, channels, height, width), nhwc (samples, height, width, channels).
+            Arrays of two axes are (samples, units) in any layout; auto takes no others, and
+            none with more units than samples, which are mostly transposed.
+        reduction : one of flatten, samples, mean
+            What becomes of the positions (steps, or places in an image) of layers that have
+            some: flatten makes a unit at each position a unit of its own, samples makes each
+            position of a sample a sample, mean takes the mean over positions.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -278,8 +295,10 @@ class KindMethods:
                 "threshold": threshold,
                 "rule": rule,
                 "rank_tolerance": rank_tolerance,
+                "layout": layout,
+                "reduction": reduction,
             },
-            {"layers": layers, "a": a, "b": b},
+            {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
             name=name,
             priority=priority,
             max_run_s=max_run_s,
