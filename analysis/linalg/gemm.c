@@ -102,11 +102,7 @@ static enum tg_err syrk_tile(void *arg, int64_t tile, unsigned lane)
 {
     (void)lane;
     const struct product *p = arg;
-    int64_t row = (int64_t)((sqrt(8.0 * (double)tile + 1) - 1) / 2);
-    while (row * (row + 1) / 2 > tile)
-        row--;
-    while ((row + 1) * (row + 2) / 2 <= tile)
-        row++;
+    int64_t row = tg_tile_row(tile);
     int64_t i0 = row * p->edge_m, j0 = (tile - row * (row + 1) / 2) * p->edge_m;
     int64_t m = tg_min_i64(p->edge_m, p->n - i0);
     if (i0 != j0)
@@ -189,26 +185,4 @@ enum tg_err tg_trsm(const struct tg_ctx *ctx, bool left, bool upper, enum tg_tra
     struct solve s = {left, upper, trans, m, n, 0, t, b, ldt, ldb};
     s.width = tg_tile_edge(size, most < 16 ? 16 : tg_min_i64(most, EDGE));
     return tg_ctx_parallel(ctx, (size + s.width - 1) / s.width, trsm_tile, &s);
-}
-
-void tg_sgram_rows(int64_t first, int64_t m, int64_t k, const float *a, size_t lda,
-                   float *c, size_t ldc)
-{
-    const float *rows = a + (size_t)first * lda;
-    if (first)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)first, (int)k,
-                    1, rows, (int)lda, a, (int)lda, 0, c, (int)ldc);
-    cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)m, (int)k, 1, rows,
-                (int)lda, 0, c + first, (int)ldc);
-}
-
-void tg_dgram_rows(int64_t first, int64_t m, int64_t k, const double *a, size_t lda,
-                   double *c, size_t ldc)
-{
-    const double *rows = a + (size_t)first * lda;
-    if (first)
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)first, (int)k,
-                    1, rows, (int)lda, a, (int)lda, 0, c, (int)ldc);
-    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)m, (int)k, 1, rows,
-                (int)lda, 0, c + first, (int)ldc);
 }

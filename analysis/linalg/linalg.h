@@ -86,15 +86,29 @@ TG_MUST_CHECK enum tg_err tg_svd(const struct tg_ctx *ctx, int64_t m, int64_t n,
                                  size_t ldvt, double *work);
 
 /*
- * Rows [first, first + m) of the lower triangle of A A^T, A with k columns, into C's first m
- * rows: for streams, in single precision, on the calling thread, no polling (the caller keeps
- * m and k small).
+ * Gram matrices of streams, on the calling thread, no polling. Sixteen rows less an origin are
+ * packed into a panel: column k of row i at panel[16 k + i]. A tile is c (16 x 16) += a b^T of
+ * two panels with k columns: sums of 256 products in the working precision, added in double.
+ * The bits of an entry depend on its two rows and on the kernel alone.
  */
-void tg_sgram_rows(int64_t first, int64_t m, int64_t k, const float *a, size_t lda, float *c,
-                   size_t ldc);
-/* The same in double. */
-void tg_dgram_rows(int64_t first, int64_t m, int64_t k, const double *a, size_t lda, double *c,
-                   size_t ldc);
+enum { TG_PANEL_ROWS = 16 };
+enum tg_tile_kernel { TG_TILE_PLAIN, TG_TILE_AVX2, TG_TILE_AVX512 };
+enum tg_tile_kernel tg_tile_kernel(void); /* the best that this processor has */
+void tg_spack(enum tg_tile_kernel kernel, int64_t k, const float *rows, size_t ld,
+              const float *origin, float *panel);
+void tg_dpack(enum tg_tile_kernel kernel, int64_t k, const double *rows, size_t ld,
+              const double *origin, double *panel);
+void tg_stile(enum tg_tile_kernel kernel, int64_t k, const float *a, const float *b, double *c);
+void tg_dtile(enum tg_tile_kernel kernel, int64_t k, const double *a, const double *b, double *c);
+
+/* Tiles of a lower triangle are counted row by row; the row of one of them. */
+int64_t tg_tile_row(int64_t tile);
+
+/* |to - from|^2, in double; *same grows by the number of entries that are equal. */
+double tg_sstep(enum tg_tile_kernel kernel, int64_t n, const float *from, const float *to,
+                double *same);
+double tg_dstep(enum tg_tile_kernel kernel, int64_t n, const double *from, const double *to,
+                double *same);
 
 /* What numerical library is in use; strings are static. */
 struct tg_blas_info {

@@ -7,14 +7,12 @@
 #include <string.h>
 
 #include "linalg/linalg.h"
-#include "pca/gram.h"
 #include "pca/walk.h"
 
-/* Scratch that no result points into. `work` holds, one after the other, the stream's
- * sums (the Gram matrix at their start) and behind that matrix a second one and the
- * solver's. */
+/* Scratch that no result points into. `work` serves the stream first; then a matrix t x t
+ * lies at its start, and the solver's workspace behind that. */
 struct scratch {
-    double *work, *step2, *lambda, *mean;
+    double *work, *lambda, *mean;
 };
 
 static double *reals(struct tg_arena *arena, int64_t rows, int64_t cols)
@@ -22,104 +20,121 @@ static double *reals(struct tg_arena *arena, int64_t rows, int64_t cols)
     return tg_arena_alloc(arena, (size_t)rows * (size_t)cols, sizeof(double));
 }
 
-static enum tg_err layout(struct tg_arena *arena, const struct tg_mat *trajectory,
-                          const struct tg_pca_options *options, struct tg_pca *pca,
-                          struct scratch *scratch)
+int64_t tg_pca_window(const struct tg_pca_options *options, int64_t n)
 {
-    int64_t t = trajectory->shape[0], d = trajectory->shape[1], k = options->components;
-    if (k > t - 1)
-        k = t - 1;
-    if (k > d)
-        k = d;
-    *pca = (struct tg_pca){.t = t, .d = d, .k = k};
+    int64_t to = options->to < n ? options->to : n;
+    return options->from < to ? (to - options->from + options->stride - 1) / options->stride
+                              : 0;
+}
+
+static void lay_out_components(struct tg_arena *arena, struct tg_pca *pca)
+{
+    int64_t t = pca->t, k = pca->k;
     pca->variance = reals(arena, k, 1);
     pca->ratio = reals(arena, k, 1);
+    pca->ratio_error = reals(arena, k, 1);
     pca->walk_ratio = reals(arena, k, 1);
     pca->step_null_ratio = reals(arena, k, 1);
     pca->band = reals(arena, k, 1);
     pca->overlap = reals(arena, k, 1);
     pca->scores = reals(arena, t, k);
+    pca->off_plane = reals(arena, t, 1);
+    pca->off_space = reals(arena, t, 1);
+}
+
+static void lay_out_path(struct tg_arena *arena, struct tg_pca *pca)
+{
+    int64_t t = pca->t;
+    size_t runs = (size_t)pca->nruns;
+    pca->point = tg_arena_alloc(arena, (size_t)t, sizeof(*pca->point));
+    pca->run = tg_arena_alloc(arena, runs + 1, sizeof(*pca->run));
+    pca->minimum = tg_arena_alloc(arena, runs, sizeof(*pca->minimum));
+    pca->step2 = reals(arena, t - 1, 1);
     pca->step_norm = reals(arena, t - 1, 1);
+    pca->step_cosine = reals(arena, t - 2, 1);
     pca->from_start = reals(arena, t, 1);
     pca->from_end = reals(arena, t, 1);
-    if (options->keep_gram)
-        pca->gram = reals(arena, t, t);
+    pca->from_minimum = reals(arena, t, 1);
+    pca->gram = reals(arena, t, t);
+}
 
-    size_t stream = tg_gram_plan(trajectory).work, solver = tg_eigh_work(t, true);
-    size_t solve = 2 * (size_t)t * (size_t)t + solver;
+static enum tg_err layout(struct tg_arena *arena, const struct tg_walk_data *data,
+                          const struct tg_pca_options *options, struct tg_pca *pca,
+                          struct scratch *scratch)
+{
+    struct tg_gram_plan plan = tg_gram_plan(data);
+    *pca = (struct tg_pca){.d = data->d, .nruns = data->nruns, .sums.plan = plan};
+    for (int64_t r = 0; r < data->nruns; r++)
+        pca->t += tg_pca_window(options, data->run[r + 1] - data->run[r]);
+    int64_t t = pca->t;
+    pca->k = options->components < t - 1 ? options->components : t - 1;
+    pca->k = pca->k < pca->d ? pca->k : pca->d;
+    lay_out_components(arena, pca);
+    lay_out_path(arena, pca);
+    pca->sums.sums = tg_arena_alloc(arena, (size_t)plan.nslots * plan.slot, sizeof(double));
+
+    size_t solve = (size_t)t * (size_t)t + tg_eigh_work(t, true);
     scratch->work =
-        tg_arena_alloc(arena, stream > solve ? stream : solve, sizeof(double));
-    scratch->step2 = reals(arena, t - 1, 1);
+        tg_arena_alloc(arena, plan.work > solve ? plan.work : solve, sizeof(double));
     scratch->lambda = reals(arena, t, 1);
     scratch->mean = reals(arena, t, 1);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
-enum tg_err tg_pca_cost(const struct tg_mat *trajectory,
-                        const struct tg_pca_options *options, struct tg_pca_cost *cost)
+enum tg_err tg_pca_cost(const struct tg_walk_data *data, const struct tg_pca_options *options,
+                        struct tg_pca_cost *cost)
 {
     struct tg_pca pca;
     struct scratch scratch;
     struct tg_arena *arena = tg_arena_new_measuring();
     if (!arena)
         return TG_NOMEM;
-    enum tg_err err = layout(arena, trajectory, options, &pca, &scratch);
-    double t = (double)pca.t, d = (double)pca.d;
+    enum tg_err err = layout(arena, data, options, &pca, &scratch);
+    double all = (double)data->t, d = (double)data->d, t = (double)pca.t, bytes = 0;
+    for (int64_t i = 0; i < data->ntensors; i++)
+        bytes += (double)data->tensor[i].n * tg_walk_column_bytes(data, i);
     *cost = (struct tg_pca_cost){.bytes = tg_arena_high_water(arena),
-                                 .flops = t * t * d + (9 + 4.0 / 3) * t * t * t,
-                                 .read_bytes =
-                                     t * d * (double)tg_dtype_size(trajectory->dtype)};
+                                 .flops = all * all * d + (9 + 4.0 / 3) * t * t * t,
+                                 .read_bytes = bytes};
     tg_arena_free(arena);
     return err;
 }
 
-/* |x_i - x_j|^2 from the Gram matrix, never below zero. */
-static double distance2(const double *g, int64_t t, int64_t i, int64_t j)
+static void choose_points(const struct tg_walk_data *data, const struct tg_pca_options *options,
+                          struct tg_pca *pca)
 {
-    return fmax(g[i * t + i] + g[j * t + j] - 2 * g[i * t + j], 0);
+    int64_t n = 0;
+    for (int64_t r = 0; r < data->nruns; r++) {
+        int64_t count = tg_pca_window(options, data->run[r + 1] - data->run[r]);
+        pca->run[r] = n;
+        for (int64_t i = 0; i < count; i++)
+            pca->point[n++] = data->run[r] + options->from + i * options->stride;
+    }
+    pca->run[data->nruns] = n;
 }
 
-/* (x_{i+1} - x_i) . (x_{j+1} - x_j) */
-static double step_product(const double *g, int64_t t, int64_t i, int64_t j)
+enum tg_err tg_pca_gram(const struct tg_ctx *ctx, const struct tg_walk_data *data,
+                        const struct tg_pca *pca, int64_t slot, double *g)
 {
-    return g[(i + 1) * t + j + 1] - g[(i + 1) * t + j] - g[i * t + j + 1] + g[i * t + j];
-}
-
-/*
- * Steps of a walk in d dimensions have a mean squared cosine of 1/d; steps of unequal
- * spread over the dimensions that of d_eff = (tr S)^2 / tr S^2. NaN with fewer than two
- * real steps.
- */
-static enum tg_err effective_dimensions(const struct tg_ctx *ctx, const double *g,
-                                        int64_t t, const double *step2, double *d_eff)
-{
-    double sum = 0, pairs = 0;
-    for (int64_t i = 0; i + 1 < t; i++) {
+    int64_t t = pca->t, tensor = 0, low = slot < 0 ? 0 : slot;
+    int64_t high = slot < 0 ? pca->sums.plan.nslots : slot + 1;
+    memset(g, 0, (size_t)t * (size_t)t * sizeof(*g));
+    for (int64_t m = low; m < high; m++) {
+        double weight = slot < 0 ? data->tensor[tensor].weight : 1;
+        for (int64_t i = 0; i < t; i++) {
+            TG_TRY(tg_ctx_poll(ctx));
+            for (int64_t j = 0; j <= i; j++)
+                g[i * t + j] +=
+                    weight * tg_gram_at(&pca->sums, m, pca->point[i], pca->point[j]);
+        }
+        tensor = slot < 0 ? tg_gram_slot_end(&pca->sums.plan, data, tensor) : 0;
+    }
+    for (int64_t i = 0; i < t; i++) {
         TG_TRY(tg_ctx_poll(ctx));
         for (int64_t j = 0; j < i; j++)
-            if (step2[i] > 0 && step2[j] > 0) {
-                double product = step_product(g, t, i, j);
-                sum += fmin(product / step2[i] * (product / step2[j]), 1);
-                pairs++;
-            }
+            g[j * t + i] = g[i * t + j];
     }
-    *d_eff = pairs > 0 ? pairs / sum : NAN;
     return TG_OK;
-}
-
-static enum tg_err describe_path(const struct tg_ctx *ctx, const struct tg_gram *gram,
-                                 struct tg_pca *pca)
-{
-    int64_t t = pca->t;
-    for (int64_t i = 0; i < t; i++) {
-        pca->from_start[i] = sqrt(distance2(gram->g, t, i, 0));
-        pca->from_end[i] = sqrt(distance2(gram->g, t, i, t - 1));
-        if (i > 0)
-            pca->step_norm[i - 1] = sqrt(gram->step2[i - 1]);
-    }
-    pca->unchanged = gram->unchanged;
-    pca->single = gram->single;
-    return effective_dimensions(ctx, gram->g, t, gram->step2, &pca->d_eff);
 }
 
 /* Component k of the eigenvectors in g's columns (ascending): score, sign and overlap. */
@@ -139,38 +154,54 @@ static void project(const double *g, int64_t k, double lambda, struct tg_pca *pc
     pca->overlap[k] = fmin(fabs(overlap), 1);
 }
 
+/* Distances from the mean less what the components hold; rounding may take a hair more. */
+static void leave_components(struct tg_pca *pca)
+{
+    for (int64_t i = 0; i < pca->t; i++) {
+        double rest = pca->gram[i * pca->t + i];
+        pca->off_plane[i] = sqrt(fmax(rest, 0));
+        for (int64_t k = 0; k < pca->k; k++) {
+            double score = pca->scores[i * pca->k + k];
+            rest -= score * score;
+            if (k < 2)
+                pca->off_plane[i] = sqrt(fmax(rest, 0));
+        }
+        pca->off_space[i] = sqrt(fmax(rest, 0));
+    }
+}
+
 /*
  * The Gram matrix has an error of about u |x_i - x_r| |x_j - x_r| an entry, so of u tr G
- * in norm, with u the precision of the products; the solver adds T eps. A negative
- * eigenvalue is an error that shows.
+ * in norm, with u the precision of the products; the solver adds t eps. A negative
+ * eigenvalue is an error that shows. Each eigenvalue is off by no more than that, and so is
+ * their sum.
  */
-static double ratio_error(const struct tg_pca *pca, double trace, double centred,
-                          const double *lambda)
+static void estimate_error(struct tg_pca *pca, double trace, double centred,
+                           const double *lambda)
 {
     double unit = pca->single ? (double)FLT_EPSILON : DBL_EPSILON;
     double error = unit * trace / centred + (double)pca->t * DBL_EPSILON;
-    return fmax(error, -lambda[0] / centred);
+    pca->error = fmax(error, -lambda[0] / centred);
+    for (int64_t k = 0; k < pca->k; k++)
+        pca->ratio_error[k] = pca->error * (1 + pca->ratio[k]);
 }
 
-/* Eigenvalues of the centred Gram matrix g, which becomes its vectors, and what they
- * tell. */
-static enum tg_err solve(const struct tg_ctx *ctx, double trace, double *g,
-                         const struct scratch *scratch, struct tg_pca *pca)
+/* Eigenvalues of the centred Gram matrix and what they tell. */
+static enum tg_err solve(const struct tg_ctx *ctx, double trace, const struct scratch *scratch,
+                         struct tg_pca *pca)
 {
     int64_t t = pca->t;
-    double *lambda = scratch->lambda, total = 0;
-    for (int64_t i = 0; i < t; i++)
-        total += g[i * t + i];
-    for (int64_t i = 0; i < t && pca->gram; i++) {
+    double *g = scratch->work, *lambda = scratch->lambda, total = 0;
+    for (int64_t i = 0; i < t; i++) {
         TG_TRY(tg_ctx_poll(ctx));
-        memcpy(pca->gram + i * t, g + i * t, (size_t)t * sizeof(*g));
+        total += pca->gram[i * t + i];
+        memcpy(g + i * t, pca->gram + i * t, (size_t)t * sizeof(*g));
     }
     pca->total_variance = total / (double)(t - 1);
-    TG_TRY(tg_eigh(ctx, t, true, g, (size_t)t, lambda, scratch->work + 2 * t * t));
+    TG_TRY(tg_eigh(ctx, t, true, g, (size_t)t, lambda, scratch->work + t * t));
     double rounding = (double)t * DBL_EPSILON * lambda[t - 1];
     while (pca->negative < t && lambda[pca->negative] < -rounding)
         pca->negative++;
-    pca->ratio_error = ratio_error(pca, trace, total, lambda);
     for (int64_t k = 0; k < pca->k; k++) {
         double value = fmax(lambda[t - 1 - k], 0);
         TG_TRY(tg_ctx_poll(ctx));
@@ -178,6 +209,8 @@ static enum tg_err solve(const struct tg_ctx *ctx, double trace, double *g,
         pca->ratio[k] = value / total;
         project(g, k, value, pca);
     }
+    estimate_error(pca, trace, total, lambda);
+    leave_components(pca);
     return TG_OK;
 }
 
@@ -186,13 +219,12 @@ static enum tg_err solve_step_null(const struct tg_ctx *ctx,
                                    const struct scratch *scratch, struct tg_pca *pca)
 {
     int64_t t = pca->t;
-    double *g = scratch->work + t * t, total = 0;
-    TG_TRY(tg_walk_gram(ctx, t, scratch->step2, g, scratch->mean));
+    double *g = scratch->work, total = 0;
+    TG_TRY(tg_walk_gram(ctx, t, pca->step2, g, scratch->mean));
     TG_TRY(tg_gram_centre(ctx, t, g, scratch->mean));
     for (int64_t i = 0; i < t; i++)
         total += g[i * t + i];
-    TG_TRY(
-        tg_eigh(ctx, t, false, g, (size_t)t, scratch->lambda, scratch->work + 2 * t * t));
+    TG_TRY(tg_eigh(ctx, t, false, g, (size_t)t, scratch->lambda, scratch->work + t * t));
     for (int64_t k = 0; k < pca->k; k++)
         pca->step_null_ratio[k] = fmax(scratch->lambda[t - 1 - k], 0) / total;
     return TG_OK;
@@ -207,33 +239,54 @@ static void expect_walk(struct tg_pca *pca)
     }
 }
 
-enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_mat *trajectory,
+/* Whether any two points of the window differ, by what the centred Gram matrix shows. */
+static bool has_moved(const struct tg_pca *pca)
+{
+    for (int64_t i = 0; i < pca->t; i++)
+        if (pca->gram[i * pca->t + i] > 0)
+            return true;
+    return false;
+}
+
+/* A point that never moves has no directions. */
+static void stand_still(struct tg_pca *pca)
+{
+    for (int64_t k = 0; k < pca->k; k++)
+        pca->ratio[k] = pca->ratio_error[k] = pca->step_null_ratio[k] = pca->overlap[k] = NAN;
+    pca->error = NAN;
+}
+
+enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_walk_data *data,
                        const struct tg_pca_options *options, struct tg_pca *pca,
                        struct tg_report *report)
 {
     struct scratch scratch;
-    TG_TRY(layout(ctx->arena, trajectory, options, pca, &scratch));
-    int64_t t = pca->t;
-    struct tg_gram gram = {.step2 = scratch.step2};
-    TG_TRY(tg_gram_stream(ctx, trajectory, options->from_last ? t - 1 : 0, scratch.work,
-                          &gram, report));
-    TG_TRY(describe_path(ctx, &gram, pca));
+    TG_TRY(layout(ctx->arena, data, options, pca, &scratch));
+    choose_points(data, options, pca);
+    TG_TRY(tg_gram_stream(ctx, data, options->reference, scratch.work, &pca->sums, report));
+    pca->bytes_read = pca->sums.bytes_read;
+    for (int64_t slot = 0; slot < pca->sums.plan.nslots; slot++)
+        pca->single = pca->single || tg_gram_is_single(&pca->sums, slot);
+    TG_TRY(tg_pca_gram(ctx, data, pca, -1, pca->gram));
+    TG_TRY(tg_pca_describe_path(ctx, data, options, pca->gram, pca));
     expect_walk(pca);
 
     double trace = 0;
-    for (int64_t i = 0; i < t; i++)
-        trace += gram.g[i * t + i];
-    if (trace == 0) { /* a point that never moves has no directions */
-        for (int64_t k = 0; k < pca->k; k++)
-            pca->ratio[k] = pca->step_null_ratio[k] = pca->overlap[k] = NAN;
-        pca->ratio_error = NAN;
+    for (int64_t i = 0; i < pca->t; i++)
+        trace += pca->gram[i * pca->t + i];
+    TG_TRY(tg_gram_centre(ctx, pca->t, pca->gram, scratch.mean));
+    if (!has_moved(pca)) {
+        stand_still(pca);
         return TG_OK;
     }
     tg_ctx_progress(ctx, "solving", 0, 2, "matrices");
-    TG_TRY(tg_gram_centre(ctx, t, gram.g, scratch.mean));
-    TG_TRY(solve(ctx, trace, gram.g, &scratch, pca));
+    TG_TRY(solve(ctx, trace, &scratch, pca));
     tg_ctx_progress(ctx, "solving", 1, 2, "matrices");
-    TG_TRY(solve_step_null(ctx, &scratch, pca));
+    if (pca->nruns == 1)
+        TG_TRY(solve_step_null(ctx, &scratch, pca));
+    else /* several walks are none */
+        for (int64_t k = 0; k < pca->k; k++)
+            pca->step_null_ratio[k] = NAN;
     tg_ctx_progress(ctx, "solving", 2, 2, "matrices");
     return TG_OK;
 }

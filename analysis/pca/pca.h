@@ -1,57 +1,92 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Principal component analysis of a trajectory of T points in D dimensions, D >> T.
+ * Principal component analysis of trajectories of T points in D dimensions, D >> T.
  *
  * DESIGN. Ratios, scores, distances and steps all follow from the T x T Gram matrix, which
- * one pass over the data gives (gram.h). Beside each measured ratio stand what a random walk
- * of as many steps has (walk.h), and what a walk with the measured step lengths has: a
- * training run is only remarkable where it differs from both.
- * FLOPs: T^2 D + 9 T^3 + 4/3 T^3.
+ * one pass over the data gives tensor by tensor (gram.h). A query takes a window of the
+ * points, every stride-th of them, and a weight for each tensor; it needs no more than those
+ * sums. Beside each measured ratio stand what a random walk of as many steps has (walk.h), and
+ * what a walk with the measured step lengths has: a training run is only remarkable where it
+ * differs from both. Several runs lie one behind the other and have their components in
+ * common. What the spectrum alone does not tell is in files beside this one: layers.h.
+ * FLOPs: T^2 D + 9 t^3 + 4/3 t^3 for t points in the window.
  */
 #ifndef TG_PCA_H
 #define TG_PCA_H
 
 #include "core/ctx.h"
-#include "core/mat.h"
+#include "pca/data.h"
+#include "pca/gram.h"
 
 enum { TG_PCA_MIN_POINTS = 3, TG_PCA_MAX_POINTS = 5000 };
 
 struct tg_pca_options {
-    int64_t components; /* wanted; at most min(T - 1, D) are given */
-    bool from_last;     /* subtract the last point, not the first, before multiplying */
-    bool keep_gram;
+    int64_t components;       /* wanted; at most min(t - 1, D) are given */
+    int64_t reference;        /* point that is subtracted before multiplying */
+    int64_t from, to, stride; /* of each run's points: from, from + stride, ... < to */
+    const double *loss;       /* of each of the T points; NULL: not known */
 };
 
-/* Arrays lie in the context's arena. NaN stands where a ratio is not defined. */
+/* Arrays lie in the context's arena. NaN stands where a number is not defined. */
 struct tg_pca {
-    int64_t t, d, k;             /* points, dimensions, components given */
-    double total_variance;       /* sum of squared distances from the mean over T - 1 */
-    double d_eff;                /* 1 / mean squared cosine of distinct steps */
+    int64_t t, d, k;             /* points in the window, dimensions, components given */
+    int64_t *point;              /* t: where they stand in the data */
+    int64_t nruns, *run;         /* nruns + 1: first points of runs in the window, and t */
+    int64_t *minimum;            /* nruns: points of least loss; without losses the last */
+    double total_variance;       /* sum of squared distances from the mean over t - 1 */
+    double d_eff;                /* 1 / mean squared cosine of distinct steps of one run */
+    double cosine;               /* mean of step_cosine */
     double unchanged;            /* fraction of coordinates left as they were by a step */
-    double ratio_error;          /* bound on the error of every ratio, first order */
+    double error;                /* of every eigenvalue as a share of their sum, first order */
+    double bytes_read;           /* of the data; 0 when its sums had been kept */
     int64_t negative;            /* eigenvalues below zero beyond rounding of the solver */
-    bool single;                 /* products in single precision */
-    double *variance;            /* k: eigenvalue / (T - 1) */
+    bool single;                 /* some products in single precision */
+    double *variance;            /* k: eigenvalue / (t - 1) */
     double *ratio;               /* k */
+    double *ratio_error;         /* k: bound on the error of each, first order */
     double *walk_ratio;          /* k: random walk */
     double *step_null_ratio;     /* k: walk with the measured step lengths */
     double *band;                /* k: one standard deviation of walk_ratio */
     double *overlap;             /* k: |cosine| of the scores with the walk's */
-    double *scores;              /* T x k; the entry of largest magnitude is positive */
-    double *step_norm;           /* T - 1 */
-    double *from_start, *from_end; /* T distances */
-    double *gram;                /* T x T, centred; NULL unless asked for */
+    double *scores;              /* t x k; the entry of largest magnitude is positive */
+    double *step2;               /* t - 1: squared step lengths; 0 from run to run */
+    double *step_norm;           /* t - 1; NaN from run to run */
+    double *step_cosine;         /* t - 2: of successive steps; NaN where one has no length */
+    double *from_start, *from_end, *from_minimum; /* t distances, each within its run */
+    double *off_plane;           /* t: distance from the plane of the first two components */
+    double *off_space;           /* t: from the space of all k */
+    double *gram;                /* t x t, centred */
+    struct tg_gram sums;         /* of the data's T points, tensor by tensor */
 };
 
 struct tg_pca_cost { size_t bytes; double flops, read_bytes; };
 
-TG_MUST_CHECK enum tg_err tg_pca_cost(const struct tg_mat *trajectory,
+/* Points that a window takes from a run of n. */
+int64_t tg_pca_window(const struct tg_pca_options *options, int64_t n);
+
+TG_MUST_CHECK enum tg_err tg_pca_cost(const struct tg_walk_data *data,
                                       const struct tg_pca_options *options,
                                       struct tg_pca_cost *cost);
 
-/* TG_NUMERIC with the reason in `report` when an entry is not finite. */
-TG_MUST_CHECK enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_mat *trajectory,
+/*
+ * The window has at least TG_PCA_MIN_POINTS points. TG_NUMERIC with the reason in `report`
+ * when an entry is not finite.
+ */
+TG_MUST_CHECK enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_walk_data *data,
                                      const struct tg_pca_options *options, struct tg_pca *pca,
                                      struct tg_report *report);
+
+/*
+ * g (t x t) := the Gram matrix of the window's points, from the reference point: slot `slot`
+ * without its weight, or all of them (slot -1) with theirs.
+ */
+TG_MUST_CHECK enum tg_err tg_pca_gram(const struct tg_ctx *ctx, const struct tg_walk_data *data,
+                                      const struct tg_pca *pca, int64_t slot, double *g);
+
+/* path.c: everything that distances and steps tell; g is the Gram matrix of the window. */
+TG_MUST_CHECK enum tg_err tg_pca_describe_path(const struct tg_ctx *ctx,
+                                               const struct tg_walk_data *data,
+                                               const struct tg_pca_options *options,
+                                               const double *g, struct tg_pca *pca);
 
 #endif

@@ -110,21 +110,26 @@ static void check(const struct tg_job *job, struct tg_report *report)
                                             "the array if points are its columns");
 }
 
-static struct tg_pca_options options_of(const struct tg_job *job)
+static struct tg_pca_options options_of(const struct tg_job *job,
+                                        const struct tg_walk_data *data)
 {
     const struct params *p = job->params;
     return (struct tg_pca_options){.components = p->components,
-                                   .from_last = p->reference == REFERENCE_LAST,
-                                   .keep_gram = p->return_gram};
+                                   .reference =
+                                       p->reference == REFERENCE_LAST ? data->t - 1 : 0,
+                                   .to = data->t,
+                                   .stride = 1};
 }
 
 static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
                             struct tg_cost *cost)
 {
     (void)lanes;
-    struct tg_pca_options options = options_of(job);
+    struct tg_walk_array array;
     struct tg_pca_cost own;
-    TG_TRY(tg_pca_cost(&tg_job_input(job, "trajectory")->array[0].mat, &options, &own));
+    tg_walk_of_array(&array, &tg_job_input(job, "trajectory")->array[0].mat);
+    struct tg_pca_options options = options_of(job, &array.data);
+    TG_TRY(tg_pca_cost(&array.data, &options, &own));
     *cost = (struct tg_cost){
         .peak_bytes = own.bytes, .flops = own.flops, .read_bytes = own.read_bytes};
     return TG_OK;
@@ -165,13 +170,14 @@ static void put_values(const struct tg_pca *pca, struct tg_result *result)
     tg_result_real(result, "total_variance", pca->total_variance);
     tg_result_value(result, "d_eff", real_or_null(pca->d_eff));
     tg_result_value(result, "components", component_table(pca));
-    tg_result_quality_value(result, "ratio_error", real_or_null(pca->ratio_error));
+    tg_result_quality_value(result, "ratio_error", real_or_null(pca->error));
     tg_result_quality_text(result, "precision", pca->single ? "single" : "double");
     tg_result_quality_int(result, "negative_eigenvalues", pca->negative);
     tg_result_quality_real(result, "unchanged_coordinates", pca->unchanged);
 }
 
-static void put_arrays(const struct tg_pca *pca, struct tg_result *result)
+static void put_arrays(const struct params *p, const struct tg_pca *pca,
+                       struct tg_result *result)
 {
     const int64_t t = pca->t, k = pca->k;
     tg_result_array_f64(result, "scores", pca->scores, 2, (const int64_t[]){t, k});
@@ -180,7 +186,7 @@ static void put_arrays(const struct tg_pca *pca, struct tg_result *result)
     tg_result_array_f64(result, "step_norm", pca->step_norm, 1, (const int64_t[]){t - 1});
     tg_result_array_f64(result, "distance_from_start", pca->from_start, 1, &t);
     tg_result_array_f64(result, "distance_from_end", pca->from_end, 1, &t);
-    if (pca->gram)
+    if (p->return_gram)
         tg_result_array_f64(result, "gram", pca->gram, 2, (const int64_t[]){t, t});
 }
 
@@ -247,29 +253,30 @@ static void warn(const struct tg_job *job, const struct tg_pca *pca,
             "%.0f %% of the coordinates do not change in a step: in %s most of the "
             "movement is lost to rounding, and so are small components.",
             100 * pca->unchanged, tg_dtype_name(dtype));
-    if (pca->ratio_error > 1e-3)
+    if (pca->error > 1e-3)
         tg_result_warn(
             result, "inaccurate-ratios",
             "Ratios may be wrong by %.1g: the points lie far from the reference point "
             "compared with their spread. Try the other `reference`.",
-            pca->ratio_error);
+            pca->error);
 }
 
 static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
                        struct tg_result *result)
 {
-    struct tg_pca_options options = options_of(job);
+    struct tg_walk_array array;
     struct tg_pca pca;
     struct tg_report report;
+    tg_walk_of_array(&array, &tg_job_input(job, "trajectory")->array[0].mat);
+    struct tg_pca_options options = options_of(job, &array.data);
     tg_report_init(&report);
-    enum tg_err err = tg_pca_run(ctx, &tg_job_input(job, "trajectory")->array[0].mat,
-                                 &options, &pca, &report);
+    enum tg_err err = tg_pca_run(ctx, &array.data, &options, &pca, &report);
     if (report.count)
         tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
     if (err)
         return err;
     put_values(&pca, result);
-    put_arrays(&pca, result);
+    put_arrays(job->params, &pca, result);
     put_figures(&pca, result);
     warn(job, &pca, result);
     return tg_result_failed(result) ? TG_NOMEM : TG_OK;
@@ -286,7 +293,7 @@ static const char example[] =
 
 const struct tg_kind tg_kind_pca = {
     .name = "pca",
-    .version = 1,
+    .version = 2,
     .title = "Principal components of a trajectory",
     .summary =
         "Projects the path of a network's weights during training onto its principal "

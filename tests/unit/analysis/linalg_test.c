@@ -133,25 +133,75 @@ START_TEST(syrk_writes_both_triangles)
 }
 END_TEST
 
-START_TEST(gram_rows_fill_the_lower_triangle)
+/* Kernels of this processor, up to its best; a loop test runs over all there are. */
+static bool has_kernel(int kernel)
 {
-    enum { N = 20, K = 70 };
-    double *a = draws(0, N * K), *expected = product(TG_N, TG_T, N, N, K, a, K, a, K);
-    double c[N * N];
-    float narrow[N * K], single[N * N];
-    for (int i = 0, m; i < N; i += m) { /* 8, 8 and 4 */
-        m = N - i < 8 ? N - i : 8;
-        tg_dgram_rows(i, m, K, a, K, c + i * N, N);
-    }
-    for (int i = 0; i < N * K; i++)
-        narrow[i] = (float)a[i];
-    tg_sgram_rows(0, N, K, narrow, K, single, N);
+    return kernel <= (int)tg_tile_kernel();
+}
+
+START_TEST(tiles_are_products_of_packed_rows)
+{
+    enum { N = TG_PANEL_ROWS, K = 1003, LD = K + 5 };
+    if (!has_kernel(_i))
+        return;
+    enum tg_tile_kernel kernel = (enum tg_tile_kernel)_i;
+    double *a = draws(0, N * LD), *b = draws(1, N * LD), *origin = draws(2, K), c[N * N];
+    double *pa = numbers(N * K), *pb = numbers(N * K);
+    tg_dpack(kernel, K, a, LD, origin, pa);
+    tg_dpack(kernel, K, b, LD, origin, pb);
+    for (int i = 0; i < N * N; i++)
+        c[i] = i;
+    tg_dtile(kernel, K, pa, pb, c);
     for (int i = 0; i < N; i++)
-        for (int j = 0; j <= i; j++) {
-            MUST(fabs(c[i * N + j] - expected[i * N + j]) <= 1e-12);
-            MUST(fabs((double)single[i * N + j] - expected[i * N + j]) <= 1e-3);
+        for (int j = 0; j < N; j++) {
+            double sum = i * N + j;
+            for (int k = 0; k < K; k++)
+                sum += (a[i * LD + k] - origin[k]) * (b[j * LD + k] - origin[k]);
+            MUST(fabs(c[i * N + j] - sum) <= 1e-11);
         }
-    free(a), free(expected);
+    free(a), free(b), free(origin), free(pa), free(pb);
+}
+END_TEST
+
+START_TEST(tiles_of_floats_sum_up_in_double)
+{
+    enum { N = TG_PANEL_ROWS, K = 1 << 16 };
+    if (!has_kernel(_i))
+        return;
+    float *a = calloc(N * K, sizeof(*a)), *panel = calloc(N * K, sizeof(*a));
+    float *origin = calloc(K, sizeof(*a));
+    ck_assert(a && panel && origin);
+    double c[N * N] = {0};
+    for (int i = 0; i < N * K; i++)
+        a[i] = 1.1F; /* 1.21 cannot be added 2^16 times in single precision */
+    tg_spack((enum tg_tile_kernel)_i, K, a, K, origin, panel);
+    tg_stile((enum tg_tile_kernel)_i, K, panel, panel, c);
+    double expected = (double)1.1F * (double)1.1F * K;
+    for (int i = 0; i < N * N; i++)
+        MUST(fabs(c[i] - expected) <= 1e-5 * expected);
+    free(a), free(panel), free(origin);
+}
+END_TEST
+
+START_TEST(steps_are_summed_in_double_and_equal_entries_counted)
+{
+    enum { N = 203 };
+    if (!has_kernel(_i))
+        return;
+    float from[N], to[N];
+    double wide_from[N], wide_to[N], sum = 0, same = 1, wide_same = 1;
+    for (int i = 0; i < N; i++) {
+        from[i] = 1e6F + (float)(i % 17);
+        to[i] = from[i] + (float)(i % 3);
+        wide_from[i] = (double)from[i];
+        wide_to[i] = (double)to[i];
+        sum += (i % 3) * (i % 3);
+    }
+    enum tg_tile_kernel kernel = (enum tg_tile_kernel)_i;
+    ck_assert_double_eq(tg_sstep(kernel, N, from, to, &same), sum);
+    ck_assert_double_eq(tg_dstep(kernel, N, wide_from, wide_to, &wide_same), sum);
+    ck_assert_double_eq(same, 1 + 68);
+    ck_assert_double_eq(wide_same, 1 + 68);
 }
 END_TEST
 
@@ -633,7 +683,9 @@ Suite *linalg_suite(void)
     tcase_add_loop_test(products, gemm_is_the_sum_of_products, 0, 4 * 8);
     tcase_add_test(products, zero_beta_overwrites_what_was_there);
     tcase_add_loop_test(products, syrk_writes_both_triangles, 0, 8);
-    tcase_add_test(products, gram_rows_fill_the_lower_triangle);
+    tcase_add_loop_test(products, tiles_are_products_of_packed_rows, 0, 3);
+    tcase_add_loop_test(products, tiles_of_floats_sum_up_in_double, 0, 3);
+    tcase_add_loop_test(products, steps_are_summed_in_double_and_equal_entries_counted, 0, 3);
     suite_add_tcase(suite, products);
 
     TCase *factors = tcase_create("factors");

@@ -16,6 +16,7 @@
 Suite *pca_suite(void);
 
 struct run {
+    struct tg_walk_array array;
     struct tg_pca pca;
     struct tg_arena *arena;
     struct tg_report report;
@@ -26,22 +27,29 @@ static void close_run(struct run *run)
     tg_arena_free(run->arena);
 }
 
+static enum tg_err open_data(struct run *run, const struct tg_walk_data *data,
+                             const struct tg_pca_options *options, struct tg_ctx ctx)
+{
+    struct tg_pca_cost cost;
+    ck_assert_int_eq(tg_pca_cost(data, options, &cost), TG_OK);
+    ctx.arena = run->arena = tg_arena_new(cost.bytes);
+    ck_assert_ptr_nonnull(run->arena);
+    tg_report_init(&run->report);
+    enum tg_err err = tg_pca_run(&ctx, data, options, &run->pca, &run->report);
+    ck_assert_uint_eq(tg_arena_high_water(run->arena), cost.bytes);
+    return err;
+}
+
 static enum tg_err open_run(struct run *run, const struct tg_mat *mat,
                             const struct tg_pca_options *options, bool lanes)
 {
-    struct tg_pca_cost cost;
-    ck_assert_int_eq(tg_pca_cost(mat, options, &cost), TG_OK);
-    run->arena = tg_arena_new(cost.bytes);
-    ck_assert_ptr_nonnull(run->arena);
-    struct tg_ctx ctx = {.arena = run->arena, .lanes = 1};
+    struct tg_ctx ctx = {.lanes = 1};
     if (lanes) {
         ctx.lanes = LANE_COUNT;
         ctx.parallel = lanes_parallel;
     }
-    tg_report_init(&run->report);
-    enum tg_err err = tg_pca_run(&ctx, mat, options, &run->pca, &run->report);
-    ck_assert_uint_eq(tg_arena_high_water(run->arena), cost.bytes);
-    return err;
+    tg_walk_of_array(&run->array, mat);
+    return open_data(run, &run->array.data, options, ctx);
 }
 
 static void require_run(struct run *run, const struct tg_mat *mat,
@@ -49,6 +57,13 @@ static void require_run(struct run *run, const struct tg_mat *mat,
 {
     enum tg_err err = open_run(run, mat, options, false);
     ck_assert_msg(err == TG_OK, "%s: %s", tg_err_slug(err), run->report.detail);
+}
+
+/* All points, and so many components. */
+static struct tg_pca_options first(int64_t components)
+{
+    return (struct tg_pca_options){
+        .components = components, .to = TG_PCA_MAX_POINTS, .stride = 1};
 }
 
 static struct tg_mat mat_of(const void *x, enum tg_dtype dtype, int64_t t, int64_t d)
@@ -92,8 +107,9 @@ START_TEST(agrees_with_scikit_learn)
                 x[i] = number(file);
         struct tg_mat mat = mat_of(x, single ? TG_F32 : TG_F64, t, d);
         struct run run;
-        require_run(&run, &mat,
-                    &(struct tg_pca_options){.components = k, .from_last = _i});
+        struct tg_pca_options options = first(k);
+        options.reference = _i ? t - 1 : 0;
+        require_run(&run, &mat, &options);
         const struct tg_pca *pca = &run.pca;
         double tol = single ? 1e-6 : 1e-10;
         ck_assert_int_eq(pca->single, single);
@@ -143,7 +159,8 @@ static void *make_walk(enum tg_dtype dtype, double origin)
     return x;
 }
 
-static const struct tg_pca_options ten = {.components = 10};
+static const struct tg_pca_options ten = {
+    .components = 10, .to = TG_PCA_MAX_POINTS, .stride = 1};
 
 START_TEST(an_exact_walk_has_the_closed_form)
 {
@@ -274,7 +291,8 @@ START_TEST(the_gram_matrix_is_centred)
     double x[] = {0, 0, 3, 4, 6, 8};
     struct tg_mat mat = mat_of(x, TG_F64, 3, 2);
     struct run run;
-    require_run(&run, &mat, &(struct tg_pca_options){.components = 1, .keep_gram = true});
+    struct tg_pca_options options = first(1);
+    require_run(&run, &mat, &options);
     const double expected[] = {25, 0, -25, 0, 0, 0, -25, 0, 25};
     for (int i = 0; i < 9; i++)
         ck_assert_double_eq_tol(run.pca.gram[i], expected[i], 1e-13);
@@ -288,13 +306,13 @@ START_TEST(a_stop_is_obeyed)
 {
     double x[12] = {1, 2, 3};
     struct tg_mat mat = mat_of(x, TG_F64, 4, 3);
-    struct tg_pca_cost cost;
-    ck_assert_int_eq(tg_pca_cost(&mat, &ten, &cost), TG_OK);
     atomic_int stop = TG_STOP_DEADLINE;
-    struct tg_ctx ctx = {.arena = tg_arena_new(cost.bytes), .lanes = 1, .stop = &stop};
-    struct tg_pca pca;
-    ck_assert_int_eq(tg_pca_run(&ctx, &mat, &ten, &pca, NULL), TG_DEADLINE);
-    tg_arena_free(ctx.arena);
+    struct run run;
+    tg_walk_of_array(&run.array, &mat);
+    enum tg_err err = open_data(&run, &run.array.data, &ten,
+                                (struct tg_ctx){.lanes = 1, .stop = &stop});
+    ck_assert_int_eq(err, TG_DEADLINE);
+    close_run(&run);
 }
 END_TEST
 
