@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Moments by merging, the normal distribution through erfc, chi-square through Q(a, x). */
+/* Moments by merging, the normal distribution through erfc, chi-square through Q(a, x),
+ * Beta through I_x(a, b). */
 #include "stats/stats.h"
 
 #include <float.h>
@@ -130,4 +131,41 @@ double tg_chi2_sf(double x, double dof)
     if (x <= 0)
         return 1;
     return isinf(x) ? 0 : upper_gamma(dof / 2, x / 2);
+}
+
+/*
+ * I_x(a, b), the regularised incomplete beta function, for x up to about the mean
+ * (Abramowitz and Stegun 26.5.8).
+ */
+static double lower_beta(double a, double b, double x)
+{
+    int sign;
+    double front = exp(a * log(x) + b * log1p(-x) + lgamma_r(a + b, &sign) -
+                       lgamma_r(a, &sign) - lgamma_r(b, &sign)) /
+                   a;
+    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), h = d;
+    for (int i = 1; i < MAX_TERMS; i++) { /* Lentz's method, two terms at a time */
+        double even = i * (b - i) * x / ((a + 2 * i - 1) * (a + 2 * i));
+        double odd = -(a + i) * (a + b + i) * x / ((a + 2 * i) * (a + 2 * i + 1));
+        d = 1 / (1 + even * d);
+        c = 1 + even / c;
+        h *= c * d;
+        d = 1 / (1 + odd * d);
+        c = 1 + odd / c;
+        h *= c * d;
+        if (fabs(c * d - 1) < DBL_EPSILON)
+            break;
+    }
+    return front * h;
+}
+
+double tg_beta_sf(double x, double a, double b)
+{
+    if (isnan(x) || !(a > 0 && b > 0))
+        return NAN;
+    if (x <= 0 || x >= 1)
+        return x <= 0 ? 1 : 0;
+    if (x > (a + 1) / (a + b + 2))
+        return lower_beta(b, a, 1 - x);
+    return 1 - lower_beta(a, b, x);
 }

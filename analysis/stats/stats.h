@@ -37,4 +37,7 @@ double tg_normal_quantile(double p);
 /* P(X > x) of chi-square with `dof` > 0 degrees of freedom; 1 for x <= 0. */
 double tg_chi2_sf(double x, double dof);
 
+/* P(X > x) of the Beta distribution with shapes a, b > 0; NaN for others. */
+double tg_beta_sf(double x, double a, double b);
+
 #endif

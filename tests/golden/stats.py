@@ -15,6 +15,18 @@ for dof in [1, 2, 3, 7.5, 30, 39.9, 41, 100, 1000, 250000]:
         value = special.chdtrc(dof, at * dof)
         if value > 1e-250:
             lines.append(("chi2_sf", at * dof, dof, value))
+for a, b in [(0.5, 0.5), (1, 3), (0.5, 49), (7.5, 0.5), (30, 200), (450, 450), (2e4, 3e5)]:
+    mean = a / (a + b)
+    for at in [-6, -2, -0.5, 0, 0.5, 2, 6]:
+        x = mean + at * (mean * (1 - mean) / (a + b + 1)) ** 0.5
+        if 0 < x < 1:
+            lines.append(("beta_sf", x, (a, b), special.betainc(b, a, 1 - x)))
 
-text = "".join(f"{name} {float(x).hex()} {float(y).hex()} {float(v).hex()}\n" for name, x, y, v in lines)
+
+def row(name, x, shape, value):
+    first, second = shape if isinstance(shape, tuple) else (shape, 0.0)
+    return " ".join([name, *(float(v).hex() for v in (x, first, second, value))]) + "\n"
+
+
+text = "".join(row(*line) for line in lines)
 Path(__file__).with_suffix(".txt").write_text(text)
