@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Iterator, List
+from typing import Any, Callable, Iterator, List
 
 import numpy as np
 import pytest
@@ -193,6 +194,96 @@ def test_files_and_their_members(tg: Tangent, tmp_path: Path) -> None:
     assert tg.upload(x) == tg.upload(np.array(x))
 
 
+def test_arrays_by_name_become_one_file(tg: Tangent, tmp_path: Path) -> None:
+    """As a state dict: wide and narrow numbers, a scalar, an empty and a strided array."""
+    rng = np.random.default_rng(17)
+    state = {
+        "bn.num_batches_tracked": np.array(12, dtype=np.int64),
+        "fc.weight": np.asfortranarray(rng.normal(size=(9, 5))),
+        "half": rng.normal(size=(3, 2, 2)).astype(np.float16)[:, ::2],
+        "mask": np.array([True, False, True]),
+        "none": np.zeros((0, 4), dtype=">f4"),
+        "tensor": Tensor(np.arange(6.0).reshape(2, 3)),
+    }
+    ref = tg.upload(state)
+    found = {m["name"]: (m["dtype"], tuple(m["shape"])) for m in ref.members}
+    assert found == {
+        "bn.num_batches_tracked": ("int64", ()),
+        "fc.weight": ("float64", (9, 5)),
+        "half": ("float16", (3, 1, 2)),
+        "mask": ("bool", (3,)),
+        "none": ("float32", (0, 4)),
+        "tensor": ("float64", (2, 3)),
+    }
+    assert tg.upload(dict(reversed(list(state.items())))) == ref
+    np.testing.assert_array_equal(
+        tg.pca(trajectory=ref["fc.weight"]).result()["scores"],
+        tg.pca(trajectory=np.array(state["fc.weight"])).result()["scores"],
+    )
+    with pytest.raises(TypeError, match="object"):
+        tg.upload({"w": np.array([None])})
+    with pytest.raises(ValueError, match="at least one"):
+        tg.upload({})
+
+
+def test_safetensors_reads_what_is_sent() -> None:
+    load = pytest.importorskip("safetensors.numpy").load
+    state = {"w": np.arange(6.0).reshape(2, 3).T, "n": np.array(3, dtype=np.int8)}
+    loaded = load(_arrays.TensorsBody(state).getvalue())
+    for name, array in state.items():
+        np.testing.assert_array_equal(loaded[name], array)
+        assert loaded[name].dtype == array.dtype
+
+
+def test_entries_may_be_labelled_files_or_state_dicts(tg: Tangent, tmp_path: Path) -> None:
+    small, large = np.ones((2, 2)), np.random.default_rng(18).normal(size=(50, 100))
+    np.save(tmp_path / "x.npy", large)
+    ref = tg.upload(large)
+    state = tg.upload({"w": large, "b": small})
+    sent = _arrays.encode_input(
+        tg._transport,
+        [
+            {"name": "conv1", "model": "a", "step": np.int64(7), "data": large},
+            {"name": "conv1", "step": 8, "data": tmp_path / "x.npy", "model": None},
+            {"step": 9, "data": state["w"]},
+            {"step": 10, "data": [[1, 2], [3, 4]]},
+            {"step": 11, "data": {"w": large, "b": small}},
+            {"w": large, "b": small},
+            tmp_path / "x.npy",
+        ],
+    )
+    assert sent == [
+        {"name": "conv1", "model": "a", "step": 7, "sha256": ref.sha256},
+        {"name": "conv1", "step": 8, "sha256": ref.sha256},
+        {"step": 9, "sha256": state.sha256, "key": "w"},
+        {"step": 10, "data": [[1, 2], [3, 4]]},
+        {"step": 11, "sha256": state.sha256},
+        {"sha256": state.sha256},
+        {"sha256": ref.sha256},
+    ]
+    one, two = large[:, :4], large[:, 4:9]
+    named = tg.svcca(layers=[{"name": "one", "data": one}, {"name": "two", "data": two}])
+    assert named.info["hash"] == tg.svcca(layers={"one": one, "two": two}).info["hash"]
+
+
+def test_many_files_are_uploaded_side_by_side(tg: Tangent) -> None:
+    """Every upload waits until another is under way too."""
+    rng = np.random.default_rng(int(time.time()))
+    together = threading.Barrier(2)
+    plain = _arrays.upload
+
+    def meeting(transport: Any, body: Any) -> Any:
+        together.wait(timeout=20)
+        return plain(transport, body)
+
+    arrays = [rng.normal(size=(40, 40)) for _ in range(24)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_arrays, "upload", meeting)
+        sent = _arrays.encode_input(tg._transport, arrays)
+    assert [entry["sha256"] for entry in sent] == [_arrays.NpyBody(a).digest() for a in arrays]
+    assert all(tg.upload(a).info["bytes"] == 128 + 12800 for a in arrays)
+
+
 def test_a_broken_upload_goes_on(tg: Tangent) -> None:
     """The connection breaks in the middle; what arrived is not sent again."""
     x = np.random.default_rng(int(time.time())).normal(size=(3000, 500))
@@ -231,6 +322,13 @@ def test_a_result_in_every_form(tg: Tangent, tmp_path: Path) -> None:
         bundle = result.figure(figure)._repr_mimebundle_()
         assert "vega-lite" in bundle["application/vnd.vegalite.v5+json"]["$schema"]
         assert bundle["text/plain"]
+        result.figure(figure).save(tmp_path / "f.json")
+        assert json.loads((tmp_path / "f.json").read_text()) == result.figure(figure).spec
+        result.figure(figure).save(tmp_path / "f.html")
+        page = (tmp_path / "f.html").read_text()
+        start = page.index('vegaEmbed("#figure", ') + len('vegaEmbed("#figure", ')
+        drawn, _ = json.JSONDecoder().raw_decode(page[start:].replace("<\\/", "</"))
+        assert drawn == result.figure(figure).spec
     with pytest.raises(KeyError, match=result.arrays[0]):
         result.numpy("nonsense")
     assert "pca" in repr(result) and "pca" in result._repr_html_()

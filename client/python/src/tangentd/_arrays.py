@@ -3,6 +3,7 @@
 
 The `.npy` form of an array is a small header and the array's own memory. Both the SHA-256 and the
 upload read that memory in place; only arrays that are neither C- nor Fortran-contiguous are copied.
+A mapping of arrays (a state dict) becomes one safetensors file in the same way, without pickle.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import base64
 import hashlib
 import io
 import itertools
+import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, List, Mapping, Optional, Union
+from typing import Any, BinaryIO, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 import httpx
 import numpy as np
@@ -24,6 +27,8 @@ from ._http import Transport, pause_after
 
 INLINE_MAX = 8 * 1024
 CHUNK = 1 << 20
+UPLOADS = 8  # at a time: small files wait for the disk, not for the wire
+LABELS = frozenset({"name", "model", "step"})
 
 ArrayLike = Any
 
@@ -59,24 +64,19 @@ class DataRef:
         return {"sha256": self.sha256, **({} if self.key is None else {"key": self.key})}
 
 
-class NpyBody:
-    """The bytes of an array's `.npy` file, as a header and a view of the array's memory."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-            raise TypeError(
-                f"arrays of {array.dtype} cannot be sent; the daemon takes real numbers: "
-                "float16, float32, float64, integers and bool"
-            )
-        if not (array.flags.c_contiguous or array.flags.f_contiguous):
-            array = np.ascontiguousarray(array)
-        header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(
-            header, np.lib.format.header_data_from_array_1_0(array)
+def check_dtype(array: np.ndarray) -> None:
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        raise TypeError(
+            f"arrays of {array.dtype} cannot be sent; the daemon takes real numbers: "
+            "float16, float32, float64, integers and bool"
         )
-        flat = (array if array.flags.c_contiguous else array.T).reshape(-1)
-        self._array = array
-        self._parts = [memoryview(header.getvalue()), flat.view(np.uint8).data]
+
+
+class MemoryBody:
+    """The bytes of a file that is made of views of memory."""
+
+    def __init__(self, parts: Sequence[memoryview]) -> None:
+        self._parts = list(parts)
         self.size = sum(len(part) for part in self._parts)
 
     def digest(self) -> str:
@@ -94,6 +94,55 @@ class NpyBody:
 
     def getvalue(self) -> bytes:
         return b"".join(self._parts)
+
+
+class NpyBody(MemoryBody):
+    """The bytes of an array's `.npy` file, as a header and a view of the array's memory."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        check_dtype(array)
+        if not (array.flags.c_contiguous or array.flags.f_contiguous):
+            array = np.ascontiguousarray(array)
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, np.lib.format.header_data_from_array_1_0(array)
+        )
+        flat = (array if array.flags.c_contiguous else array.T).reshape(-1)
+        self._array = array
+        super().__init__([memoryview(header.getvalue()), flat.view(np.uint8).data])
+
+
+class TensorsBody(MemoryBody):
+    """A safetensors file of named arrays: a header and views of the arrays' memory.
+
+    The widest numbers come first, so that every tensor is aligned; of equally wide ones the order
+    is that of their names. The same arrays so make the same file, whatever their order was.
+    """
+
+    def __init__(self, tensors: Mapping[str, ArrayLike]) -> None:
+        arrays = {str(name): as_array(value) for name, value in tensors.items()}
+        if not arrays:
+            raise ValueError("a file of tensors holds at least one array")
+        header: Dict[str, Any] = {}
+        self._arrays: List[np.ndarray] = []
+        end = 0
+        for name, array in sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0])):
+            check_dtype(array)
+            array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            kind = {"f": "F", "i": "I", "u": "U", "b": "BOOL"}[array.dtype.kind]
+            header[name] = {
+                "dtype": kind if kind == "BOOL" else f"{kind}{8 * array.itemsize}",
+                "shape": list(arrays[name].shape),
+                "data_offsets": [end, end + array.nbytes],
+            }
+            end += array.nbytes
+            self._arrays.append(array)
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        head = len(text).to_bytes(8, "little") + text
+        super().__init__(
+            [memoryview(head), *(a.reshape(-1).view(np.uint8).data for a in self._arrays)]
+        )
 
 
 class FileBody:
@@ -123,7 +172,7 @@ class FileBody:
             yield from self._read(file)
 
 
-Body = Union[NpyBody, FileBody]
+Body = Union[MemoryBody, FileBody]
 
 
 def as_array(value: ArrayLike) -> np.ndarray:
@@ -144,6 +193,8 @@ def as_array(value: ArrayLike) -> np.ndarray:
 
 def is_array(value: Any) -> bool:
     """Whether `value` is an array of some library, or data that is already stored."""
+    if isinstance(value, np.generic):
+        return False
     return isinstance(value, (np.ndarray, DataRef)) or any(
         hasattr(value, name) for name in ("detach", "__array__", "__array_interface__")
     )
@@ -153,8 +204,40 @@ def encode_input(transport: Transport, value: Any) -> Any:
     """An input as it stands in a job, its arrays uploaded where they are not stored yet.
 
     Mappings are lists of named arrays; lists are taken as they come, so that a list of arrays is
-    a list, and nested lists of numbers are an array in JSON.
+    a list, and nested lists of numbers are an array in JSON. An entry of either may be a mapping
+    of arrays, which becomes a file of tensors; an entry of a list may be labelled, see
+    ``is_labelled()``.
     """
+    if isinstance(value, Mapping):
+        entries = encode_entries(transport, list(value.values()))
+        return dict(zip(map(str, value), entries))
+    return encode_entry(transport, value)
+
+
+def is_labelled(value: Any) -> bool:
+    """Whether this is ``{"data": ...}`` and one or more of "name", "model" and "step"."""
+    if not isinstance(value, Mapping) or "data" not in value or len(value) == 1:
+        return False
+    return LABELS.issuperset(value.keys() - {"data"})
+
+
+def encode_entries(transport: Transport, values: Sequence[Any]) -> List[Any]:
+    """Entries of a list; what has to be uploaded goes side by side."""
+    kinds = (str, os.PathLike, Mapping)
+    if sum(isinstance(value, kinds) or is_array(value) for value in values) < 2:
+        return [encode_entry(transport, value) for value in values]
+    with ThreadPoolExecutor(UPLOADS, "tangentd-upload") as pool:
+        return list(pool.map(lambda value: encode_entry(transport, value), values))
+
+
+def encode_labelled(transport: Transport, value: Mapping[str, Any]) -> Dict[str, Any]:
+    data = encode_entry(transport, value["data"])
+    labels = {key: value[key] for key in value if key != "data" and value[key] is not None}
+    return {**labels, **(data if isinstance(data, dict) else {"data": data})}
+
+
+def encode_entry(transport: Transport, value: Any) -> Any:
+    """One array, one file, or one labelled entry of a list."""
     if isinstance(value, DataRef):
         return value.to_json()
     if isinstance(value, (str, os.PathLike)):
@@ -166,10 +249,12 @@ def encode_input(transport: Transport, value: Any) -> Any:
         if body.size <= INLINE_MAX:
             return {"npy": base64.b64encode(body.getvalue()).decode("ascii")}
         return upload(transport, body).to_json()
+    if is_labelled(value):
+        return encode_labelled(transport, value)
     if isinstance(value, Mapping):
-        return {str(name): encode_input(transport, array) for name, array in value.items()}
+        return upload(transport, TensorsBody(value)).to_json()
     if isinstance(value, (list, tuple)):
-        return [encode_input(transport, item) for item in value]
+        return encode_entries(transport, value)
     return value
 
 

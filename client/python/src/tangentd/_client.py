@@ -12,7 +12,17 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 import httpx
 
 from . import _events
-from ._arrays import ArrayLike, DataRef, FileBody, NpyBody, as_array, encode_input, upload
+from ._arrays import (
+    ArrayLike,
+    Body,
+    DataRef,
+    FileBody,
+    NpyBody,
+    TensorsBody,
+    as_array,
+    encode_input,
+    upload,
+)
 from ._events import Event
 from ._http import Transport
 from ._job import Job
@@ -26,6 +36,13 @@ class Tangent(KindMethods):
 
     Each kind of job is a method that submits one and returns a ``Job`` at once. Objects of this
     class may be used from several threads.
+
+    An input that is a list of arrays takes a mapping of names to arrays, or a list whose entries
+    are arrays, paths of files, what ``upload()`` returned, or, where layers have to be told apart
+    by more than a name, ``dict(data=..., name="conv1", model="a", step=1000)``. An input of whole
+    files (checkpoints) takes paths and, as one file each, mappings of names to arrays such as a
+    state dict. Arrays are of numpy, torch, jax or any other library. What the daemon does not
+    have yet is uploaded first, several files at a time.
 
     Parameters
     ----------
@@ -160,7 +177,14 @@ class Tangent(KindMethods):
         params: Optional[Mapping[str, Any]] = None,
         inputs: Optional[Mapping[str, Any]] = None,
     ) -> Dict[str, Any]:
-        """Check a job and tell its cost; arrays are uploaded, but no job is made."""
+        """Check a job and tell its cost; arrays are uploaded, but no job is made.
+
+        Returns
+        -------
+        dict
+            `cost` (`peak_bytes`, `flops`, `seconds`), whether the result is in the `cache`, the
+            `expected_wait_s`, and for kinds that choose between ways a `plan` in words.
+        """
         answer = self._transport.request(
             "POST",
             "/v1/jobs",
@@ -218,16 +242,30 @@ class Tangent(KindMethods):
 
     # Data
 
-    def upload(self, source: Union[ArrayLike, str, os.PathLike[str]]) -> DataRef:
-        """Store an array, or a file (.npy, .npz, .safetensors, .csv), once.
+    def upload(
+        self, source: Union[ArrayLike, Mapping[str, ArrayLike], str, os.PathLike[str]]
+    ) -> DataRef:
+        """Store an array, a file (.npy, .npz, .safetensors, .csv), or arrays by name, once.
+
+        Parameters
+        ----------
+        source : array_like, path, or mapping of str to array_like
+            An array of any shape; a file; or named arrays of any shapes (a state dict), which
+            are stored as one safetensors file.
 
         Returns
         -------
         DataRef
             Usable as an input; ``ref["name"]`` is a member of an npz or safetensors file.
         """
-        is_path = isinstance(source, (str, os.PathLike))
-        ref = upload(self._transport, FileBody(source) if is_path else NpyBody(as_array(source)))
+        body: Body
+        if isinstance(source, (str, os.PathLike)):
+            body = FileBody(source)
+        elif isinstance(source, Mapping):
+            body = TensorsBody(source)
+        else:
+            body = NpyBody(as_array(source))
+        ref = upload(self._transport, body)
         if ref.info:
             return ref
         # Data that is stored already is described to whoever puts it, whatever the body.

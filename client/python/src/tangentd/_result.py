@@ -15,6 +15,16 @@ from ._http import Transport
 
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>%s</title>
+<script src="https://cdn.jsdelivr.net/npm/vega@5"></script>
+<script src="https://cdn.jsdelivr.net/npm/vega-lite@5"></script>
+<script src="https://cdn.jsdelivr.net/npm/vega-embed@6"></script>
+<div id="figure"></div>
+<script>vegaEmbed("#figure", %s);</script>
+"""
+
 
 class Values(Dict[str, Any]):
     """A dict whose entries are attributes too: ``result.values.total_variance``."""
@@ -44,9 +54,15 @@ class Figure:
         return {VEGA_LITE: self.spec, "text/plain": repr(self)}
 
     def save(self, path: Union[str, os.PathLike[str]]) -> None:
-        """Write the specification as JSON."""
+        """Write the specification as JSON, or a page that draws it where the name ends in .html.
+
+        The page holds the numbers; it loads vega from cdn.jsdelivr.net when it is opened.
+        """
+        text = json.dumps(self.spec)
+        if os.fspath(path).endswith(".html"):
+            text = PAGE % (html.escape(self.title), text.replace("</", "<\\/"))
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(self.spec, file)
+            file.write(text)
 
 
 class Result:
