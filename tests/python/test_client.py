@@ -266,6 +266,34 @@ def test_entries_may_be_labelled_files_or_state_dicts(tg: Tangent, tmp_path: Pat
     assert named.info["hash"] == tg.svcca(layers={"one": one, "two": two}).info["hash"]
 
 
+def test_a_registered_file_is_not_sent(
+    make_daemon: Callable[..., Daemon], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    daemon = make_daemon("--data-folders", str(folder)).start()
+    x = walk(19)
+    np.savez(folder / "walk.npz", x=x, y=x[:4])
+    monkeypatch.chdir(folder)
+    with Tangent(daemon.url) as tg:
+        ref = tg.register("walk.npz")
+        assert [member["name"] for member in ref.members] == ["x", "y"]
+        assert ref.info["path"] == str(folder / "walk.npz")
+        result = tg.pca(trajectory=ref["x"]).result()
+        np.testing.assert_array_equal(
+            result["scores"], tg.pca(trajectory=x).result()["scores"]
+        )
+        outside = tmp_path / "x.npy"
+        np.save(outside, x)
+        with pytest.raises(tangentd.Forbidden, match="data-folders"):
+            tg.register(outside)
+        np.savez(folder / "walk.npz", x=x + 1, y=x[:4])
+        with pytest.raises(tangentd.Conflict, match="register"):
+            tg.pca(trajectory=ref["x"], cache=False).result()
+        again = tg.register("walk.npz")
+        assert again.sha256 != ref.sha256
+
+
 def test_many_files_are_uploaded_side_by_side(tg: Tangent) -> None:
     """Every upload waits until another is under way too."""
     rng = np.random.default_rng(int(time.time()))

@@ -29,6 +29,7 @@ from ._job import Job
 from ._kinds import KindMethods
 
 DEFAULT_URL = "http://127.0.0.1:8748"
+REGISTER_S = 3600.0  # a terabyte, read once
 
 
 class Tangent(KindMethods):
@@ -271,6 +272,33 @@ class Tangent(KindMethods):
         # Data that is stored already is described to whoever puts it, whatever the body.
         info = self._transport.request("PUT", f"/v1/data/{ref.sha256}").json()
         return DataRef(ref.sha256, info=info)
+
+    def register(self, path: Union[str, os.PathLike[str]]) -> DataRef:
+        """Name a file that the daemon can read where it lies, instead of sending it.
+
+        The daemon reads it once, for its digest, and after that only what jobs need of it. A file
+        that changes later fails the jobs that name it; register it again.
+
+        Parameters
+        ----------
+        path : path
+            On the daemon's machine, in one of the folders of its setting `data-folders`; a
+            relative path is taken from where this program runs.
+
+        Returns
+        -------
+        DataRef
+            Usable as an input, as from ``upload()``.
+        """
+        answer = self._transport.request(
+            "POST",
+            "/v1/data",
+            content=_dumps({"path": os.path.abspath(path)}),
+            headers={"Content-Type": "application/json"},
+            wait_s=REGISTER_S,
+        )
+        info: Dict[str, Any] = answer.json()
+        return DataRef(info["sha256"], info=info)
 
     # Around it
 

@@ -99,7 +99,7 @@ class Unauthorized(TangentProblem):
 
 
 class Forbidden(TangentProblem):
-    """The token does not have the needed scope."""
+    """The token does not have the needed scope, or the daemon may not read that file."""
 
 
 class NotFound(TangentProblem):
@@ -111,7 +111,7 @@ class Gone(NotFound):
 
 
 class Conflict(TangentProblem):
-    """The job or data is not in the needed state."""
+    """The job or data is not in the needed state; a registered file has changed."""
 
 
 class QueueFull(TangentProblem):
@@ -162,6 +162,8 @@ _BY_SLUG: Dict[str, Type[TangentProblem]] = {
     "not-found": NotFound,
     "gone": Gone,
     "conflict": Conflict,
+    "data-changed": Conflict,
+    "path-not-allowed": Forbidden,
     "queue-full": QueueFull,
     "internal": ServerFault,
     "out-of-memory": Unavailable,
