@@ -8,7 +8,7 @@
 enum { MAX_LAYERS = 128 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
-static const struct svcca_part *const parts[] = {NULL};
+static const struct svcca_part *const parts[] = {&svcca_peers_part, NULL};
 
 const char *const svcca_measure_names[] = {"cca", "svcca", "cka", "cka_debiased", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
@@ -41,6 +41,14 @@ static const struct tg_param params[] = {
         "What becomes of the positions (steps, or places in an image) of layers that have "
         "some: flatten makes a unit at each position a unit of its own, samples makes each "
         "position of a sample a sample, mean takes the mean over positions."),
+    TG_P_ENUM_LIST(
+        struct svcca_params, compare_with, svcca_peer_names, "[]",
+        "Also tell what other programs print for the same pairs, and why it differs: "
+        "google/svcca (cca_core and pwcca), anatome, ReSi, and the notebook of Kornblith et "
+        "al. Takes up to five times as long as the job alone."),
+    TG_P_REAL(struct svcca_params, google_epsilon, 0, 1, "1e-10", "",
+              "The epsilon of google/svcca that `compare_with` takes; its tutorial's is "
+              "1e-10, its default 0."),
 };
 
 static const struct tg_input inputs[] = {
@@ -70,6 +78,11 @@ static const struct tg_output outputs[] = {
      "data), forced_ones (canonical correlations that are 1 whatever the data, because "
      "there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b, "
      "svcca_variance and svcca_sv_sum, cka, cka_debiased."},
+    {TG_OUT_VALUE, "peers", "array", "",
+     "With `compare_with`, one row a pair and number: a, b, peer, measure, sense "
+     "(similarity or distance), value (null where the peer stops or prints rounding noise), "
+     "rounding (relative size of the peer's own rounding errors), our_measure and ours (the "
+     "same measure in `pairs`), why (one sentence on what differs)."},
     {TG_OUT_ARRAY, "cca", "float64", "L,L", "Mean canonical correlation of every pair."},
     {TG_OUT_ARRAY, "svcca", "float64", "L,L", "SVCCA of every pair by `rule`."},
     {TG_OUT_ARRAY, "cka", "float64", "L,L", "Linear CKA of every pair."},

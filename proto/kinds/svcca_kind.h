@@ -25,6 +25,8 @@ struct svcca_params {
     int rule;
     double rank_tolerance;
     int layout, reduction;
+    uint64_t compare_with;
+    double google_epsilon;
 };
 
 enum { SVCCA_MAX_PARTS = 8 };
@@ -80,6 +82,10 @@ bool svcca_fold(const struct svcca_params *p, const struct tg_mat *array,
 
 /* svcca_ids.c: faults of `sample_ids`. */
 void svcca_check_ids(const struct tg_job *job, struct tg_report *report);
+
+/* svcca_peers.c */
+extern const char *const svcca_peer_names[]; /* in the order of enum tg_peer */
+extern const struct svcca_part svcca_peers_part;
 
 /* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
 extern const char *const svcca_measure_names[];

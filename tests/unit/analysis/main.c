@@ -9,6 +9,7 @@ Suite *layout_suite(void);
 Suite *linalg_suite(void);
 Suite *mat_suite(void);
 Suite *pca_suite(void);
+Suite *peers_suite(void);
 Suite *rng_suite(void);
 Suite *stats_suite(void);
 Suite *svcca_null_suite(void);
@@ -19,7 +20,7 @@ int main(void)
 {
     Suite *(*const suites[])(void) = {
         arena_suite, ctx_suite, err_suite, layout_suite, linalg_suite,
-        mat_suite, pca_suite, rng_suite, stats_suite, svcca_null_suite,
+        mat_suite, pca_suite, peers_suite, rng_suite, stats_suite, svcca_null_suite,
         svcca_suite, walks_suite, NULL,
     };
     return tg_run_suites(suites);
