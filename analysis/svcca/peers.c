@@ -82,8 +82,8 @@ double tg_peers_flops(int64_t n, int64_t da, int64_t db,
     return flops;
 }
 
-struct tg_peer_score *tg_peer_add(struct tg_peer_scores *scores, const char *peer,
-                                  const char *measure, const char *ours, double value)
+struct tg_peer_score *tg_peers_add(struct tg_peer_scores *scores, const char *peer,
+                                   const char *measure, const char *ours, double value)
 {
     if (scores->n == TG_PEER_MAX_SCORES)
         TG_BUG("more scores than peers have");
@@ -251,7 +251,7 @@ static enum tg_err anatome_svcca(const struct tg_ctx *ctx, const struct tg_peers
     for (int i = 0; i < 2; i++)
         TG_TRY(anatome_reduce(ctx, peers, &peers->side[i], peers->tall[i], &k[i]));
     struct tg_peer_score *score =
-        tg_peer_add(scores, "anatome", "svcca", "svcca_sv_sum", NAN);
+        tg_peers_add(scores, "anatome", "svcca", "svcca_sv_sum", NAN);
     score->distance = true;
     for (int i = 0; i < 2 && k[0] && k[1]; i++) {
         TG_TRY(orthonormal(ctx, peers, k[i], peers->tall[i], &whole, &rounding));
@@ -291,7 +291,8 @@ static enum tg_err anatome_pwcca(const struct tg_ctx *ctx, const struct tg_peers
 {
     const struct tg_peer_side *x = &peers->side[0], *y = &peers->side[1];
     int64_t n = peers->n, dx = x->d, dy = y->d, k = dx < dy ? dx : dy;
-    struct tg_peer_score *score = tg_peer_add(scores, "anatome", "pwcca", "pwcca_x", NAN);
+    struct tg_peer_score *score =
+        tg_peers_add(scores, "anatome", "pwcca", "pwcca_x", NAN);
     score->distance = true;
     if (!x->full_rank || !y->full_rank) {
         say(score,
@@ -345,7 +346,7 @@ static enum tg_err anatome(const struct tg_ctx *ctx, const struct tg_peers *peer
                 {"procrustes", "procrustes", 1 - shape}};
     for (size_t i = 0; i < sizeof(rest) / sizeof(*rest); i++) {
         struct tg_peer_score *score =
-            tg_peer_add(scores, "anatome", rest[i].measure, rest[i].ours, rest[i].value);
+            tg_peers_add(scores, "anatome", rest[i].measure, rest[i].ours, rest[i].value);
         score->distance = true;
         score->rounding = DBL_EPSILON;
         say(score, same);
@@ -384,7 +385,7 @@ static enum tg_err resi_svcca(const struct tg_ctx *ctx, const struct tg_peers *p
     TG_TRY(tg_peer_google_cca(ctx, peers, peers->tall[0], k[0], peers->tall[1], k[1],
                               epsilon, &google));
     struct tg_peer_score *score =
-        tg_peer_add(scores, "resi", "svcca", "svcca_variance", NAN);
+        tg_peers_add(scores, "resi", "svcca", "svcca_variance", NAN);
     if (google.outcome != TG_GOOGLE_OK) {
         tg_peer_google_why_not(peers, &google, score);
         return TG_OK;
@@ -410,11 +411,11 @@ static enum tg_err resi(const struct tg_ctx *ctx, const struct tg_peers *peers,
     TG_TRY(tg_peer_google_pwcca(ctx, peers, 0, "resi", scores));
     TG_TRY(linear_cka(ctx, peers, &biased, &debiased));
     TG_TRY(procrustes(ctx, peers, &shape));
-    struct tg_peer_score *cka = tg_peer_add(scores, "resi", "cka", "cka", biased);
+    struct tg_peer_score *cka = tg_peers_add(scores, "resi", "cka", "cka", biased);
     cka->rounding = DBL_EPSILON;
     say(cka, "The same definition as ours.");
-    struct tg_peer_score *last = tg_peer_add(scores, "resi", "procrustes", "procrustes",
-                                             sqrt(fmax(2 - 2 * shape, 0)));
+    struct tg_peer_score *last = tg_peers_add(scores, "resi", "procrustes", "procrustes",
+                                              sqrt(fmax(2 - 2 * shape, 0)));
     last->distance = true;
     last->rounding = DBL_EPSILON;
     say(last,
@@ -469,7 +470,7 @@ static enum tg_err rbf_cka(const struct tg_ctx *ctx, const struct tg_peers *peer
                            struct tg_peer_scores *scores)
 {
     struct tg_peer_score *score =
-        tg_peer_add(scores, "kornblith", "cka_rbf", "cka_rbf", NAN);
+        tg_peers_add(scores, "kornblith", "cka_rbf", "cka_rbf", NAN);
     if (!peers->sorted) {
         snprintf(
             score->why, sizeof(score->why),
@@ -497,7 +498,7 @@ static enum tg_err kornblith_cca(const struct tg_ctx *ctx, const struct tg_peers
 {
     int64_t dx = peers->side[0].d, dy = peers->side[1].d;
     struct tg_peer_score *score =
-        tg_peer_add(scores, "kornblith", "cca", "cca_mean_squared", NAN);
+        tg_peers_add(scores, "kornblith", "cca", "cca_mean_squared", NAN);
     bool full = true, whole;
     for (int i = 0; i < 2; i++) {
         const struct tg_peer_side *side = &peers->side[i];
@@ -526,10 +527,10 @@ static enum tg_err kornblith(const struct tg_ctx *ctx, const struct tg_peers *pe
     double biased, debiased;
     TG_TRY(kornblith_cca(ctx, peers, scores));
     TG_TRY(linear_cka(ctx, peers, &biased, &debiased));
-    struct tg_peer_score *score = tg_peer_add(scores, "kornblith", "cka", "cka", biased);
+    struct tg_peer_score *score = tg_peers_add(scores, "kornblith", "cka", "cka", biased);
     score->rounding = DBL_EPSILON;
     say(score, "The same definition as ours.");
-    score = tg_peer_add(scores, "kornblith", "cka_debiased", "cka_debiased", debiased);
+    score = tg_peers_add(scores, "kornblith", "cka_debiased", "cka_debiased", debiased);
     score->rounding = DBL_EPSILON;
     say(score, "The same definition as ours.");
     return rbf_cka(ctx, peers, scores);

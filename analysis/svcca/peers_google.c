@@ -171,7 +171,7 @@ enum tg_err tg_peer_google_mean(const struct tg_ctx *ctx, const struct tg_peers 
     TG_TRY(tg_peer_google_cca(ctx, peers, x->centred, x->d, y->centred, y->d, epsilon,
                               &google));
     struct tg_peer_score *score =
-        tg_peer_add(scores, "google_cca", "mean", "cca_mean", NAN);
+        tg_peers_add(scores, "google_cca", "mean", "cca_mean", NAN);
     if (google.outcome != TG_GOOGLE_OK) {
         tg_peer_google_why_not(peers, &google, score);
         return TG_OK;
@@ -242,7 +242,7 @@ enum tg_err tg_peer_google_pwcca(const struct tg_ctx *ctx, const struct tg_peers
     const struct tg_peer_side *x = &peers->side[0], *y = &peers->side[1];
     TG_TRY(tg_peer_google_cca(ctx, peers, x->centred, x->d, y->centred, y->d, epsilon,
                               &google));
-    struct tg_peer_score *score = tg_peer_add(scores, peer, "pwcca", "pwcca_x", NAN);
+    struct tg_peer_score *score = tg_peers_add(scores, peer, "pwcca", "pwcca_x", NAN);
     if (google.outcome != TG_GOOGLE_OK) {
         tg_peer_google_why_not(peers, &google, score);
         return TG_OK;

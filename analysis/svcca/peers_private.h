@@ -60,7 +60,7 @@ TG_MUST_CHECK enum tg_err tg_peer_google_mean(const struct tg_ctx *ctx,
                                               struct tg_peer_scores *scores);
 
 /* A new score whose reason is still empty. */
-struct tg_peer_score *tg_peer_add(struct tg_peer_scores *scores, const char *peer,
+struct tg_peer_score *tg_peers_add(struct tg_peer_scores *scores, const char *peer,
                                   const char *measure, const char *ours, double value);
 
 /* Why cca_core has no value, into `score`. */

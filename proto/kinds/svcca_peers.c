@@ -7,14 +7,15 @@
 
 #include "svcca/peers.h"
 
-const char *const svcca_peer_names[] = {"google_cca", "google_pwcca", "anatome", "resi",
-                                        "kornblith",  NULL};
+const char *const svcca_peer_names[] = {"google_cca", "google_pwcca", "anatome",
+                                        "resi",       "kornblith",    NULL};
 
 static enum tg_err prepare(struct svcca_work *work, size_t place, struct tg_arena *arena,
                            struct tg_svcca_cost *cost)
 {
     const struct tg_peers_options options = {.peers = work->params->compare_with,
-                                             .google_epsilon = work->params->google_epsilon};
+                                             .google_epsilon =
+                                                 work->params->google_epsilon};
     int64_t n = work->layers[0].mat.shape[0], most = 0;
     if (!options.peers)
         return TG_OK;
@@ -40,13 +41,13 @@ static json_t *row_of(const struct svcca_work *work, const struct tg_result *res
 {
     const struct tg_svcca *svcca = &work->svcca;
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:s}", "a",
-                     svcca->name[svcca->pair[pair].a], "b", svcca->name[svcca->pair[pair].b],
-                     "peer", score->peer, "measure", score->measure, "sense",
-                     score->distance ? "distance" : "similarity", "value",
-                     svcca_real_or_null(score->value), "rounding",
+                     svcca->name[svcca->pair[pair].a], "b",
+                     svcca->name[svcca->pair[pair].b], "peer", score->peer, "measure",
+                     score->measure, "sense", score->distance ? "distance" : "similarity",
+                     "value", svcca_real_or_null(score->value), "rounding",
                      svcca_real_or_null(isnan(score->value) ? NAN : score->rounding),
-                     "our_measure", score->ours, "ours", ours_of(result, pair, score->ours),
-                     "why", score->why);
+                     "our_measure", score->ours, "ours",
+                     ours_of(result, pair, score->ours), "why", score->why);
 }
 
 static enum tg_err add_pair(const struct svcca_work *work, struct tg_peers *peers,

@@ -42,8 +42,8 @@ static void compare(const double *x, int64_t dx, const double *y, int64_t dy, in
     tg_arena_free(arena);
 }
 
-static const struct tg_peer_score *find(const struct tg_peer_scores *scores, const char *peer,
-                                        const char *measure)
+static const struct tg_peer_score *find(const struct tg_peer_scores *scores,
+                                        const char *peer, const char *measure)
 {
     for (int i = 0; i < scores->n; i++)
         if (!strcmp(scores->score[i].peer, peer) &&
@@ -60,20 +60,22 @@ static void read_numbers(FILE *file, int64_t count, double *x)
 }
 
 /*
- * In the case with a dead unit some peers print what is rounding noise; we have no value then,
- * and say why.
+ * In the case with a dead unit some peers print what is rounding noise; we have no value
+ * then, and say why.
  */
-static void assert_score(const struct tg_peer_score *score, double expected, const char *name)
+static void assert_score(const struct tg_peer_score *score, double expected,
+                         const char *name)
 {
     ck_assert_str_ne(score->why, "");
     if (isnan(score->value)) {
-        ck_assert_msg(isnan(expected) || !strcmp(name, "dead_unit"), "%s: %s has no %s", name,
-                      score->peer, score->measure);
+        ck_assert_msg(isnan(expected) || !strcmp(name, "dead_unit"), "%s: %s has no %s",
+                      name, score->peer, score->measure);
         return;
     }
     double tolerance = fmax(1e-9, 10 * score->rounding);
-    ck_assert_msg(fabs(score->value - expected) <= tolerance, "%s: %s %s: %.15g, not %.15g",
-                  name, score->peer, score->measure, score->value, expected);
+    ck_assert_msg(fabs(score->value - expected) <= tolerance,
+                  "%s: %s %s: %.15g, not %.15g", name, score->peer, score->measure,
+                  score->value, expected);
 }
 
 START_TEST(prints_what_the_peers_print)
@@ -126,7 +128,8 @@ START_TEST(what_resi_keeps_depends_on_the_scale)
     tg_rng_normal(1, 0, 0, N * D, x);
     tg_rng_normal(1, 1, 0, N * D, y);
     compare(x, D, y, D, N, &options, &scores);
-    ck_assert_ptr_nonnull(strstr(find(&scores, "resi", "svcca")->why, "1 and 1 directions"));
+    ck_assert_ptr_nonnull(
+        strstr(find(&scores, "resi", "svcca")->why, "1 and 1 directions"));
     for (int i = 0; i < N * D; i++) { /* a total variance just below 1 */
         x[i] /= 16.5;
         y[i] /= 16.5;

@@ -168,6 +168,9 @@ class KindMethods:
         rank_tolerance: float = 0,
         layout: Literal["auto", "nd", "ntd", "nchw", "nhwc"] = "auto",
         reduction: Literal["flatten", "samples", "mean"] = "flatten",
+        compare_with: Sequence[Literal["google_cca", "google_pwcca", "anatome", "resi", "kornblith"]] = (
+        ),
+        google_epsilon: float = 1e-10,
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -219,6 +222,14 @@ class KindMethods:
             What becomes of the positions (steps, or places in an image) of layers that have
             some: flatten makes a unit at each position a unit of its own, samples makes each
             position of a sample a sample, mean takes the mean over positions.
+        compare_with : list of distinct names out of google_cca, google_pwcca, anatome, resi,
+            kornblith
+            Also tell what other programs print for the same pairs, and why it differs:
+            google/svcca (cca_core and pwcca), anatome, ReSi, and the notebook of Kornblith et
+            al. Takes up to five times as long as the job alone.
+        google_epsilon : number from 0 to 1
+            The epsilon of google/svcca that `compare_with` takes; its tutorial's is 1e-10, its
+            default 0.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -249,6 +260,11 @@ class KindMethods:
                 data), forced_ones (canonical correlations that are 1 whatever the data, because
                 there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b,
                 svcca_variance and svcca_sv_sum, cka, cka_debiased.
+            peers : value, array
+                With `compare_with`, one row a pair and number: a, b, peer, measure, sense
+                (similarity or distance), value (null where the peer stops or prints rounding
+                noise), rounding (relative size of the peer's own rounding errors), our_measure
+                and ours (the same measure in `pairs`), why (one sentence on what differs).
             cca : array, float64 (L,L)
                 Mean canonical correlation of every pair.
             svcca : array, float64 (L,L)
@@ -297,6 +313,8 @@ class KindMethods:
                 "rank_tolerance": rank_tolerance,
                 "layout": layout,
                 "reduction": reduction,
+                "compare_with": compare_with,
+                "google_epsilon": google_epsilon,
             },
             {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
             name=name,
