@@ -69,6 +69,15 @@ static const char path_template[] =
     "                                   'sort': ['start', 'end']},"
     "                         'color': {'value': 'black'}}}]}";
 
+static const char curve_template[] =
+    "{'mark': {'type': 'line', 'color': 'firebrick', 'strokeDash': [5, 3]}, 'name': '',"
+    " 'data': {'values': []}}";
+
+static const char band_template[] =
+    "{'mark': {'type': 'rule', 'strokeWidth': 5, 'opacity': 0.45, 'tooltip': true},"
+    " 'encoding': {'y': {'field': 'low', 'type': 'quantitative', 'title': ''},"
+    "              'y2': {'field': 'high'}, 'color': {'datum': ''}}}";
+
 static const char bars_template[] =
     "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
     " 'title': '', 'description': '', 'width': 480, 'height': 300, 'data': {'values': "
@@ -245,6 +254,27 @@ json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle
     return figure.spec;
 }
 
+json_t *tg_figure_path_beside(const char *title, const char *xtitle, const char *ytitle,
+                              const double *x, const double *y, size_t n,
+                              const char *curve_name, const double *curve_x,
+                              const double *curve_y)
+{
+    struct figure figure = {tg_figure_path(title, xtitle, ytitle, x, y, n), NULL};
+    json_t *layer = tg_json_template(curve_template);
+    json_t *rows = json_object_get(json_object_get(layer, "data"), "values");
+    size_t stride = n > ROWS_MAX / 2 ? (n + ROWS_MAX / 2 - 1) / (ROWS_MAX / 2) : 1;
+    bool whole = rows && !json_object_set_new(layer, "name", json_string(curve_name));
+    for (size_t i = 0; whole && i < n; i += stride)
+        whole = !json_array_append_new(
+            rows, json_pack("{s:I, s:o, s:o}", "step", (json_int_t)i, "x",
+                            number(curve_x[i]), "y", number(curve_y[i])));
+    if (!whole || json_array_insert_new(json_object_get(figure.spec, "layer"), 0, layer)) {
+        json_decref(whole ? NULL : layer);
+        fail(&figure);
+    }
+    return figure.spec;
+}
+
 json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle,
                        const char *bar_name, const double *bars, const char *mark_name,
                        const double *marks, size_t n)
@@ -258,5 +288,30 @@ json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle
     for (size_t i = 0; i < n; i += stride)
         add_row(&figure, json_pack("{s:I, s:o, s:o}", "x", (json_int_t)(i + 1), "bar",
                                    number(bars[i]), "mark", number(marks[i])));
+    return figure.spec;
+}
+
+json_t *tg_figure_bars_banded(const char *title, const char *xtitle, const char *ytitle,
+                              const char *bar_name, const double *bars, const char *mark_name,
+                              const double *marks, const double *band, size_t n)
+{
+    struct figure figure = {
+        tg_figure_bars(title, xtitle, ytitle, bar_name, bars, mark_name, marks, n), NULL};
+    json_t *layers = json_object_get(figure.spec, "layer"), *row;
+    size_t stride = n > ROWS_MAX ? (n + ROWS_MAX - 1) / ROWS_MAX : 1, i;
+    figure.rows = json_object_get(json_object_get(figure.spec, "data"), "values");
+    json_array_foreach(figure.rows, i, row)
+    {
+        double mark = marks[i * stride], half = band[i * stride];
+        if (json_object_set_new(row, "low", number(mark - half)) ||
+            json_object_set_new(row, "high", number(mark + half))) {
+            fail(&figure);
+            return NULL;
+        }
+    }
+    if (json_array_append_new(layers, tg_json_template(band_template)))
+        fail(&figure);
+    set_text(&figure, ytitle, "layer/2/encoding/y/title");
+    set_text(&figure, mark_name, "layer/2/encoding/color/datum");
     return figure.spec;
 }

@@ -35,9 +35,20 @@ json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitl
 json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle,
                        const double *x, const double *y, size_t n);
 
+/* The same with an expected curve of n points behind it, dashed. */
+json_t *tg_figure_path_beside(const char *title, const char *xtitle, const char *ytitle,
+                              const double *x, const double *y, size_t n,
+                              const char *curve_name, const double *curve_x,
+                              const double *curve_y);
+
 /* Bars (measured) with marks (expected) beside them. */
 json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle,
                        const char *bar_name, const double *bars, const char *mark_name,
                        const double *marks, size_t n);
+
+/* The same with a band about each mark, from mark - band to mark + band. */
+json_t *tg_figure_bars_banded(const char *title, const char *xtitle, const char *ytitle,
+                              const char *bar_name, const double *bars, const char *mark_name,
+                              const double *marks, const double *band, size_t n);
 
 #endif

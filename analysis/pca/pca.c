@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "linalg/linalg.h"
+#include "pca/null.h"
 #include "pca/walk.h"
 
 /* Scratch that no result points into. `work` serves the stream first; then a matrix t x t
@@ -95,7 +96,9 @@ enum tg_err tg_pca_cost(const struct tg_walk_data *data, const struct tg_pca_opt
         bytes += (double)data->tensor[i].n * tg_walk_column_bytes(data, i);
     *cost = (struct tg_pca_cost){.bytes = tg_arena_high_water(arena),
                                  .flops = all * all * d + (9 + 4.0 / 3) * t * t * t,
-                                 .read_bytes = bytes};
+                                 .read_bytes = bytes,
+                                 .points = pca.t,
+                                 .components = pca.k};
     tg_arena_free(arena);
     return err;
 }
@@ -232,10 +235,12 @@ static enum tg_err solve_step_null(const struct tg_ctx *ctx,
 
 static void expect_walk(struct tg_pca *pca)
 {
-    double relative = sqrt(2 / pca->d_eff);
+    double square = 0;
+    for (int64_t k = 1; k < pca->t; k++)
+        square += tg_walk_ratio(pca->t, k) * tg_walk_ratio(pca->t, k);
     for (int64_t k = 0; k < pca->k; k++) {
         pca->walk_ratio[k] = tg_walk_ratio(pca->t, k + 1);
-        pca->band[k] = pca->walk_ratio[k] * relative;
+        pca->band[k] = tg_null_band(pca->walk_ratio[k], square, pca->d_eff);
     }
 }
 

@@ -59,7 +59,11 @@ struct tg_pca {
     struct tg_gram sums;         /* of the data's T points, tensor by tensor */
 };
 
-struct tg_pca_cost { size_t bytes; double flops, read_bytes; };
+struct tg_pca_cost {
+    size_t bytes;
+    double flops, read_bytes;
+    int64_t points, components; /* of the result */
+};
 
 /* Points that a window takes from a run of n. */
 int64_t tg_pca_window(const struct tg_pca_options *options, int64_t n);

@@ -10,6 +10,7 @@
 #include "proto/figure.h"
 #include "proto/job.h"
 #include "proto/kind.h"
+#include "proto/kinds/pca_verdict.h"
 #include "proto/result.h"
 
 struct params {
@@ -58,8 +59,8 @@ static const struct tg_output outputs[] = {
     {TG_OUT_VALUE, "components", "array", "",
      "One row a component: k, explained_variance (over n - 1, as scikit-learn), ratio, "
      "random_walk_ratio, step_null_ratio, band (one standard deviation of "
-     "random_walk_ratio, sqrt(2 / d_eff) of it), dct_overlap (cosine of the scores with "
-     "the walk's, a cosine curve of k half periods)."},
+     "random_walk_ratio, which is less than sqrt(2 / d_eff) of it), dct_overlap (cosine of "
+     "the scores with the walk's, a cosine curve of k half periods)."},
     {TG_OUT_ARRAY, "scores", "float64", "n,k",
      "The points in the components' coordinates; the entry of largest magnitude of each "
      "component is positive."},
@@ -73,11 +74,14 @@ static const struct tg_output outputs[] = {
     {TG_OUT_ARRAY, "distance_from_end", "float64", "n",
      "Distance of each point from the last."},
     {TG_OUT_ARRAY, "gram", "float64", "n,n", "Centred Gram matrix, with `return_gram`."},
+    PCA_VERDICT_OUTPUTS,
     {TG_OUT_FIGURE, "path", "", "", "The path in the plane of the first two components."},
     {TG_OUT_FIGURE, "scree", "", "",
-     "Explained variance ratios, measured and of a random walk."},
+     "Explained variance ratios, measured and of a walk with the measured step lengths, "
+     "with its band."},
     {TG_OUT_FIGURE, "distance", "", "",
-     "Distance from the start and from the end, point by point."},
+     "Distance from the start and from the end, point by point, and what the most likely "
+     "null model expects."},
     {TG_OUT_QUALITY, "ratio_error", "number", "",
      "First-order bound on the error of every ratio."},
     {TG_OUT_QUALITY, "precision", "string", "",
@@ -131,7 +135,8 @@ static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
     struct tg_pca_options options = options_of(job, &array.data);
     TG_TRY(tg_pca_cost(&array.data, &options, &own));
     *cost = (struct tg_cost){
-        .peak_bytes = own.bytes, .flops = own.flops, .read_bytes = own.read_bytes};
+        .peak_bytes = own.bytes + tg_verdict_bytes(own.points, own.components),
+        .flops = own.flops, .read_bytes = own.read_bytes};
     return TG_OK;
 }
 
@@ -214,24 +219,6 @@ static void put_path(const struct tg_pca *pca, struct tg_result *result)
     free(x);
 }
 
-static void put_figures(const struct tg_pca *pca, struct tg_result *result)
-{
-    if (isfinite(pca->ratio[0])) {
-        put_path(pca, result);
-        tg_result_figure(result, "scree", "Explained variance ratio",
-                         tg_figure_bars("Explained variance ratio", "component", "ratio",
-                                        "measured", pca->ratio, "random walk",
-                                        pca->walk_ratio, (size_t)pca->k));
-    }
-    const struct tg_series distances[] = {
-        {.name = "from the start", .y = pca->from_start, .n = (size_t)pca->t},
-        {.name = "from the end", .y = pca->from_end, .n = (size_t)pca->t},
-    };
-    tg_result_figure(result, "distance", "Distance from the start and from the end",
-                     tg_figure_lines("Distance from the start and from the end", "point",
-                                     "distance", distances, 2, false));
-}
-
 static void warn(const struct tg_job *job, const struct tg_pca *pca,
                  struct tg_result *result)
 {
@@ -275,9 +262,13 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
         tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
     if (err)
         return err;
+    struct tg_verdict verdict;
+    TG_TRY(tg_verdict_run(ctx, &pca, &verdict));
     put_values(&pca, result);
     put_arrays(job->params, &pca, result);
-    put_figures(&pca, result);
+    if (isfinite(pca.ratio[0]))
+        put_path(&pca, result);
+    pca_put_verdict(&pca, &verdict, result);
     warn(job, &pca, result);
     return tg_result_failed(result) ? TG_NOMEM : TG_OK;
 }
@@ -293,7 +284,7 @@ static const char example[] =
 
 const struct tg_kind tg_kind_pca = {
     .name = "pca",
-    .version = 2,
+    .version = 3,
     .title = "Principal components of a trajectory",
     .summary =
         "Projects the path of a network's weights during training onto its principal "

@@ -14,6 +14,7 @@ Suite *rng_suite(void);
 Suite *stats_suite(void);
 Suite *svcca_null_suite(void);
 Suite *svcca_suite(void);
+Suite *verdict_suite(void);
 Suite *walks_suite(void);
 
 int main(void)
@@ -21,7 +22,7 @@ int main(void)
     Suite *(*const suites[])(void) = {
         arena_suite, ctx_suite, err_suite, layout_suite, linalg_suite,
         mat_suite, pca_suite, peers_suite, rng_suite, stats_suite, svcca_null_suite,
-        svcca_suite, walks_suite, NULL,
+        svcca_suite, verdict_suite, walks_suite, NULL,
     };
     return tg_run_suites(suites);
 }

@@ -95,8 +95,8 @@ class KindMethods:
             components : value, array
                 One row a component: k, explained_variance (over n - 1, as scikit-learn), ratio,
                 random_walk_ratio, step_null_ratio, band (one standard deviation of
-                random_walk_ratio, sqrt(2 / d_eff) of it), dct_overlap (cosine of the scores
-                with the walk's, a cosine curve of k half periods).
+                random_walk_ratio, which is less than sqrt(2 / d_eff) of it), dct_overlap
+                (cosine of the scores with the walk's, a cosine curve of k half periods).
             scores : array, float64 (n,k)
                 The points in the components' coordinates; the entry of largest magnitude of
                 each component is positive.
@@ -112,12 +112,51 @@ class KindMethods:
                 Distance of each point from the last.
             gram : array, float64 (n,n)
                 Centred Gram matrix, with `return_gram`.
+            verdict : value, string
+                In a sentence or two: what a walk would have shown, and whether any null model
+                explains the path.
+            explained_by : value, string
+                The plainest null model whose first five ratios lie within three bands of the
+                measured ones; "none" when there is none. Of those that do, walk comes first,
+                then walk_steps, then that of lowest AIC.
+            most_likely_model : value, string
+                The null model of lowest AIC, from the likelihood of the steps' Gram matrix.
+            d_eff_noise : value, number
+                Effective dimensions of the noise, from the cosines of the most likely model's
+                innovations; bands, AIC and intervals use it.
+            models : value, array
+                One row a null model, fitted by maximum likelihood: model, explains, worst (most
+                bands that one of the first five ratios is away), ratio_1 and band_1, ratio_2,
+                parameters, log_likelihood (of one effective dimension, less that of walk), aic
+                (less the lowest), and with their 95 % profile intervals (_lo, _hi) momentum,
+                alpha (pull back to the minimum) and shared (variance of what all steps have in
+                common over that of their noise; for a drift mu |mu|^2 / (d sigma^2)). For a
+                trap also radius, that of the shell on which the walk ends up, start (distance
+                of the first point from the minimum), and at_radius (rms distance in the last
+                quarter over radius).
+            shapes : value, array
+                One row a component: k, step_overlap (cosine of the scores with those of a walk
+                with the measured step lengths), chebyshev_r2 (of the scores over the Chebyshev
+                graph T_k of the first ones) and lissajous_r2 (share of the variance of the
+                first and k-th component on the Lissajous curve of a walk); all are 1 for a walk
+                in infinitely many dimensions.
+            expected_distance : array, float64 (n)
+                Root mean squared distance from the start in the most likely model.
+            path_1_2 : figure
+                The path in components 1 and 2 over the Lissajous curve of a walk with the
+                measured step lengths.
+            path_1_3 : figure
+                The same in components 1 and 3.
+            path_2_3 : figure
+                The same in components 2 and 3.
             path : figure
                 The path in the plane of the first two components.
             scree : figure
-                Explained variance ratios, measured and of a random walk.
+                Explained variance ratios, measured and of a walk with the measured step
+                lengths, with its band.
             distance : figure
-                Distance from the start and from the end, point by point.
+                Distance from the start and from the end, point by point, and what the most
+                likely null model expects.
             ratio_error : quality, number
                 First-order bound on the error of every ratio.
             precision : quality, string
