@@ -11,7 +11,7 @@
  * a restart. A trouble of the disk costs a line in the log and never a job.
  *
  * A value moves once between memory and page cache; to keep or recall one costs its
- * SHA-256 and that copy, which is about a second for a GiB.
+ * SHA-256 and that copy: from one to a few seconds for a GiB.
  *
  * All functions may be called from any thread, and take NULL for a folder that keeps nothing.
  * `derived.mu` is a leaf; it is held while files are renamed and removed, not while they are

@@ -395,7 +395,7 @@ START_TEST(a_kill_at_any_time_leaves_whole_values_only)
         pid_t child = fork();
         if (!child)
             keep_until_killed();
-        usleep((useconds_t)(rand_r(&seed) % 8000));
+        usleep((useconds_t)(rand_r(&seed) % 1000 * (round + 1)));
         kill(child, SIGKILL);
         ck_assert_int_eq(waitpid(child, NULL, 0), child);
         reopen(1000);
