@@ -10,36 +10,35 @@
 #include "proto/figure.h"
 #include "proto/job.h"
 #include "proto/kind.h"
+#include "proto/kinds/pca_simulate.h"
 #include "proto/kinds/pca_verdict.h"
 #include "proto/result.h"
-
-struct params {
-    int64_t components;
-    int reference;
-    bool return_gram;
-};
 
 enum { REFERENCE_FIRST, REFERENCE_LAST };
 static const char *const references[] = {"first", "last", NULL};
 
+/* Of one normal draw, counted by its time. */
+static const double draw_flops = 250;
+
 static const struct tg_param params[] = {
-    TG_P_INT(struct params, components, 1, 100, "10", "",
+    TG_P_INT(struct pca_params, components, 1, 100, "10", "",
              "Principal components to report; at most one less than there are points, "
              "and at most as many as there are dimensions."),
     TG_P_ENUM(
-        struct params, reference, references, "\"first\"",
+        struct pca_params, reference, references, "\"first\"",
         "The point that is subtracted before products are taken. It does not change the "
         "result but its accuracy: take the point that most others are near."),
-    TG_P_BOOL(struct params, return_gram, "false",
+    TG_P_BOOL(struct pca_params, return_gram, "false",
               "Also return the centred Gram matrix, from which every score and distance "
               "follows."),
+    PCA_SIMULATE_PARAMS,
 };
 
 static const struct tg_input inputs[] = {
-    {"trajectory", false, true, 1, 2, 2, "n,d",
+    {"trajectory", false, false, 1, 2, 2, "n,d",
      "3 to 5000 points in the order of time, one a row: a network's weights, flattened, "
      "at n moments of its training. Read in one pass from the stored file, so d may be "
-     "very large.", 0},
+     "very large. Left out with `simulate`.", 0},
 };
 
 static const struct tg_output outputs[] = {
@@ -97,8 +96,9 @@ static const struct tg_output outputs[] = {
 static void check(const struct tg_job *job, struct tg_report *report)
 {
     const struct tg_job_input *trajectory = tg_job_input(job, "trajectory");
+    pca_check_simulation(job, report);
     if (!trajectory->n)
-        return; /* told by the decoder */
+        return;
     const struct tg_mat *mat = &trajectory->array[0].mat;
     char got[80], allowed[80];
     if (mat->shape[0] >= TG_PCA_MIN_POINTS && mat->shape[0] <= TG_PCA_MAX_POINTS)
@@ -117,12 +117,32 @@ static void check(const struct tg_job *job, struct tg_report *report)
 static struct tg_pca_options options_of(const struct tg_job *job,
                                         const struct tg_walk_data *data)
 {
-    const struct params *p = job->params;
+    const struct pca_params *p = job->params;
     return (struct tg_pca_options){.components = p->components,
                                    .reference =
                                        p->reference == REFERENCE_LAST ? data->t - 1 : 0,
                                    .to = data->t,
                                    .stride = 1};
+}
+
+/* What is analysed: the job's array, or the coordinates `x` of its simulated walk. */
+static void view_of(const struct tg_job *job, const double *x, struct tg_walk_array *array)
+{
+    const struct pca_params *p = job->params;
+    struct tg_mat mat;
+    if (!p->simulate)
+        mat = tg_job_input(job, "trajectory")->array[0].mat;
+    else if (!tg_mat_init(&mat, x, TG_F64, 2,
+                          (const int64_t[]){p->walk_points, p->walk_dimensions}, false))
+        TG_BUG("the size was checked");
+    tg_walk_of_array(array, &mat);
+}
+
+/* Coordinates of a simulated walk; 0 without one. */
+static size_t simulated(const struct tg_job *job)
+{
+    const struct pca_params *p = job->params;
+    return p->simulate ? (size_t)(p->walk_points * p->walk_dimensions) : 0;
 }
 
 static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
@@ -131,12 +151,13 @@ static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
     (void)lanes;
     struct tg_walk_array array;
     struct tg_pca_cost own;
-    tg_walk_of_array(&array, &tg_job_input(job, "trajectory")->array[0].mat);
+    view_of(job, NULL, &array);
     struct tg_pca_options options = options_of(job, &array.data);
     TG_TRY(tg_pca_cost(&array.data, &options, &own));
     *cost = (struct tg_cost){
-        .peak_bytes = own.bytes + tg_verdict_bytes(own.points, own.components),
-        .flops = own.flops, .read_bytes = own.read_bytes};
+        .peak_bytes = own.bytes + tg_verdict_bytes(own.points, own.components) +
+                      (simulated(job) * sizeof(double) + 63) / 64 * 64,
+        .flops = own.flops + draw_flops * (double)simulated(job), .read_bytes = own.read_bytes};
     return TG_OK;
 }
 
@@ -181,7 +202,7 @@ static void put_values(const struct tg_pca *pca, struct tg_result *result)
     tg_result_quality_real(result, "unchanged_coordinates", pca->unchanged);
 }
 
-static void put_arrays(const struct params *p, const struct tg_pca *pca,
+static void put_arrays(const struct pca_params *p, const struct tg_pca *pca,
                        struct tg_result *result)
 {
     const int64_t t = pca->t, k = pca->k;
@@ -219,11 +240,10 @@ static void put_path(const struct tg_pca *pca, struct tg_result *result)
     free(x);
 }
 
-static void warn(const struct tg_job *job, const struct tg_pca *pca,
+static void warn(const struct tg_job *job, const struct tg_pca *pca, enum tg_dtype dtype,
                  struct tg_result *result)
 {
-    const struct params *p = job->params;
-    enum tg_dtype dtype = tg_job_input(job, "trajectory")->array[0].mat.dtype;
+    const struct pca_params *p = job->params;
     if (pca->k < p->components)
         tg_result_warn(
             result, "components-capped",
@@ -254,7 +274,16 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
     struct tg_walk_array array;
     struct tg_pca pca;
     struct tg_report report;
-    tg_walk_of_array(&array, &tg_job_input(job, "trajectory")->array[0].mat);
+    if (simulated(job)) {
+        double *x = tg_arena_alloc(ctx->arena, simulated(job), sizeof(*x));
+        struct tg_simulation simulation = pca_simulation(job->params);
+        if (!x)
+            return TG_NOMEM;
+        TG_TRY(tg_simulate(ctx, &simulation, x));
+        view_of(job, x, &array);
+    } else {
+        view_of(job, NULL, &array);
+    }
     struct tg_pca_options options = options_of(job, &array.data);
     tg_report_init(&report);
     enum tg_err err = tg_pca_run(ctx, &array.data, &options, &pca, &report);
@@ -269,7 +298,7 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
     if (isfinite(pca.ratio[0]))
         put_path(&pca, result);
     pca_put_verdict(&pca, &verdict, result);
-    warn(job, &pca, result);
+    warn(job, &pca, array.mat->dtype, result);
     return tg_result_failed(result) ? TG_NOMEM : TG_OK;
 }
 
@@ -297,7 +326,7 @@ const struct tg_kind tg_kind_pca = {
         "comparison to neural network training\", NeurIPS 2018, arXiv:1806.08805.",
     .params = params,
     .nparams = sizeof(params) / sizeof(*params),
-    .params_size = sizeof(struct params),
+    .params_size = sizeof(struct pca_params),
     .inputs = inputs,
     .ninputs = sizeof(inputs) / sizeof(*inputs),
     .outputs = outputs,

@@ -348,6 +348,36 @@ START_TEST(pca_refuses_too_few_points)
 }
 END_TEST
 
+START_TEST(pca_simulates_walks)
+{
+    struct work work;
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"simulate\":true,\"walk_points\":120,"
+                       "\"walk_dimensions\":1500,\"walk_momentum\":0.8,\"walk_seed\":5},"
+                       "\"inputs\":{}}");
+    const json_t *values = work.result.values, *row;
+    size_t i;
+    ck_assert_int_eq(json_integer_value(json_object_get(values, "n")), 120);
+    ck_assert_int_eq(json_integer_value(json_object_get(values, "d")), 1500);
+    ck_assert_str_eq(json_string_value(json_object_get(values, "most_likely_model")),
+                     "momentum");
+    json_array_foreach(json_object_get(values, "models"), i, row)
+    {
+        const char *model = json_string_value(json_object_get(row, "model"));
+        if (strcmp(model, "momentum"))
+            continue;
+        ck_assert(json_is_true(json_object_get(row, "explains")));
+        ck_assert_double_eq_tol(json_real_value(json_object_get(row, "momentum")), 0.8, 0.01);
+    }
+    release(&work);
+    assert_fault("{\"kind\":\"pca\",\"params\":{\"simulate\":true},\"inputs\":{\"trajectory\":" A8
+                 "}}",
+                 "/inputs/trajectory", "needs no trajectory");
+    assert_fault("{\"kind\":\"pca\",\"params\":{\"simulate\":true,\"walk_points\":5000,"
+                 "\"walk_dimensions\":10001},\"inputs\":{}}",
+                 "/params/walk_dimensions", "more than 50000000");
+}
+END_TEST
+
 START_TEST(pca_tells_of_caps_and_stillness)
 {
     struct work work;
@@ -388,6 +418,7 @@ Suite *kinds_suite(void)
     suite_add_tcase(suite, svcca);
     TCase *pca = tcase_create("pca");
     tcase_add_test(pca, pca_refuses_too_few_points);
+    tcase_add_test(pca, pca_simulates_walks);
     tcase_add_test(pca, pca_tells_of_caps_and_stillness);
     suite_add_tcase(suite, pca);
     return suite;

@@ -26,11 +26,20 @@ class KindMethods:
 
     def pca(
         self,
-        trajectory: ArrayLike,
+        trajectory: Optional[ArrayLike] = None,
         *,
         components: int = 10,
         reference: Literal["first", "last"] = "first",
         return_gram: bool = False,
+        simulate: bool = False,
+        walk_points: int = 200,
+        walk_dimensions: int = 2000,
+        walk_seed: int = 0,
+        walk_momentum: float = 0,
+        walk_alpha: float = 0,
+        walk_drift: float = 0,
+        walk_stationary: bool = False,
+        walk_schedule: Literal["constant", "linear", "cosine", "exp", "step"] = "constant",
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -50,7 +59,7 @@ class KindMethods:
         trajectory : array of shape (n,d)
             3 to 5000 points in the order of time, one a row: a network's weights, flattened, at
             n moments of its training. Read in one pass from the stored file, so d may be very
-            large.
+            large. Left out with `simulate`.
         components : integer from 1 to 100
             Principal components to report; at most one less than there are points, and at most
             as many as there are dimensions.
@@ -59,6 +68,29 @@ class KindMethods:
             result but its accuracy: take the point that most others are near.
         return_gram : true or false
             Also return the centred Gram matrix, from which every score and distance follows.
+        simulate : true or false
+            Instead of reading a trajectory, draw a walk x_t = (1 - walk_alpha) x_{t-1} + v_t +
+            l_t mu with v_t = walk_momentum v_{t-1} + l_t noise, and analyse that: a test of the
+            whole way, and a lesson.
+        walk_points : integer from 3 to 5000
+            Points of a simulated walk; times walk_dimensions at most 50 million.
+        walk_dimensions : integer from 1 to 10000000
+            Dimensions of a simulated walk.
+        walk_seed : integer from 0 to 9.00719925474099e+15
+            Seed of a simulated walk.
+        walk_momentum : number from -0.999999 to 0.999999
+            Momentum of a simulated walk.
+        walk_alpha : number from 0 to 1.999999
+            Pull of a simulated walk to its origin, an Ornstein-Uhlenbeck process (learning rate
+            times curvature).
+        walk_drift : number from 0 to 1000000
+            Drift of a simulated walk: |mu|^2 over the mean squared length of its noise.
+        walk_stationary : true or false
+            Start a simulated walk as if it had gone on for ever; otherwise at rest in its
+            origin.
+        walk_schedule : one of constant, linear, cosine, exp, step
+            Step length l_t of a simulated walk: constant; linear to 0; cosine, (1 + cos) / 2;
+            exp, to exp(-5); step, a tenth in the second half.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -179,6 +211,15 @@ class KindMethods:
                 "components": components,
                 "reference": reference,
                 "return_gram": return_gram,
+                "simulate": simulate,
+                "walk_points": walk_points,
+                "walk_dimensions": walk_dimensions,
+                "walk_seed": walk_seed,
+                "walk_momentum": walk_momentum,
+                "walk_alpha": walk_alpha,
+                "walk_drift": walk_drift,
+                "walk_stationary": walk_stationary,
+                "walk_schedule": walk_schedule,
             },
             {"trajectory": trajectory},
             name=name,
