@@ -8,7 +8,7 @@
 enum { MAX_LAYERS = 128 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
-static const struct svcca_part *const parts[] = {&svcca_peers_part, NULL};
+static const struct svcca_part *const parts[] = {&svcca_influence_part, &svcca_peers_part, NULL};
 
 const char *const svcca_measure_names[] = {"cca", "svcca", "cka", "cka_debiased", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
@@ -49,6 +49,9 @@ static const struct tg_param params[] = {
     TG_P_REAL(struct svcca_params, google_epsilon, 0, 1, "1e-10", "",
               "The epsilon of google/svcca that `compare_with` takes; its tutorial's is "
               "1e-10, its default 0."),
+    TG_P_BOOL(struct svcca_params, influence, "false",
+              "Also compute linear CKA without each sample in turn, to find the samples that "
+              "a score hangs on. Costs about as much as the pairs themselves."),
 };
 
 static const struct tg_input inputs[] = {
@@ -83,6 +86,14 @@ static const struct tg_output outputs[] = {
      "(similarity or distance), value (null where the peer stops or prints rounding noise), "
      "rounding (relative size of the peer's own rounding errors), our_measure and ours (the "
      "same measure in `pairs`), why (one sentence on what differs)."},
+    {TG_OUT_VALUE, "influence", "array", "",
+     "With `influence`, the three samples of each pair without which linear CKA changes most: "
+     "a, b, sample (row, from 0), cka_without, change (cka_without less cka), "
+     "cka_debiased_without."},
+    {TG_OUT_ARRAY, "influence_cka", "float64", "P,n",
+     "With `influence`, linear CKA of each pair without each sample."},
+    {TG_OUT_ARRAY, "influence_cka_debiased", "float64", "P,n",
+     "With `influence`, the same for debiased CKA."},
     {TG_OUT_ARRAY, "cca", "float64", "L,L", "Mean canonical correlation of every pair."},
     {TG_OUT_ARRAY, "svcca", "float64", "L,L", "SVCCA of every pair by `rule`."},
     {TG_OUT_ARRAY, "cka", "float64", "L,L", "Linear CKA of every pair."},

@@ -27,6 +27,7 @@ struct svcca_params {
     int layout, reduction;
     uint64_t compare_with;
     double google_epsilon;
+    bool influence;
 };
 
 enum { SVCCA_MAX_PARTS = 8 };
@@ -86,6 +87,9 @@ void svcca_check_ids(const struct tg_job *job, struct tg_report *report);
 /* svcca_peers.c */
 extern const char *const svcca_peer_names[]; /* in the order of enum tg_peer */
 extern const struct svcca_part svcca_peers_part;
+
+/* svcca_influence.c */
+extern const struct svcca_part svcca_influence_part;
 
 /* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
 extern const char *const svcca_measure_names[];

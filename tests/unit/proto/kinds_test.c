@@ -227,6 +227,26 @@ END_TEST
 #define CUBE "[[[1,2]],[[2,0]],[[0,1]],[[5,3]]]" /* 4 x 1 x 2 */
 #define LONGER "[[[1],[2]],[[2],[0]],[[0],[1]],[[5],[3]]]" /* 4 x 2 x 1 */
 
+START_TEST(svcca_tells_which_samples_matter)
+{
+    struct work work;
+    require_run(
+        &work,
+        "{\"kind\":\"svcca\",\"params\":{\"influence\":true},"
+        "\"inputs\":{\"a\":[[3],[1],[2],[1],[80],[3],[2],[4]],"
+        "\"b\":[[1],[2],[1],[4],[90],[2],[3],[1]]}}");
+    json_t *row = json_array_get(json_object_get(work.result.values, "influence"), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(row, "sample")), 4);
+    ck_assert_uint_eq(json_array_size(json_object_get(work.result.values, "influence")),
+                      3);
+    release(&work);
+    assert_fault(
+        "{\"kind\":\"svcca\",\"params\":{\"influence\":true,\"measures\":[\"cca\"]},"
+        "\"inputs\":{\"a\":" A8 ",\"b\":" A8 "}}",
+        "/params/influence", "add \"cka\"");
+}
+END_TEST
+
 START_TEST(svcca_tells_what_peers_print)
 {
     struct work work;
@@ -410,6 +430,7 @@ Suite *kinds_suite(void)
     suite_add_tcase(suite, table);
     TCase *svcca = tcase_create("svcca");
     tcase_add_test(svcca, svcca_refuses_what_it_cannot_compare);
+    tcase_add_test(svcca, svcca_tells_which_samples_matter);
     tcase_add_test(svcca, svcca_tells_what_peers_print);
     tcase_add_test(svcca, svcca_is_told_what_axes_are);
     tcase_add_test(svcca, svcca_refuses_samples_that_are_not_the_same);

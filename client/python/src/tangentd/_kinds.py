@@ -251,6 +251,7 @@ class KindMethods:
         compare_with: Sequence[Literal["google_cca", "google_pwcca", "anatome", "resi", "kornblith"]] = (
         ),
         google_epsilon: float = 1e-10,
+        influence: bool = False,
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -310,6 +311,9 @@ class KindMethods:
         google_epsilon : number from 0 to 1
             The epsilon of google/svcca that `compare_with` takes; its tutorial's is 1e-10, its
             default 0.
+        influence : true or false
+            Also compute linear CKA without each sample in turn, to find the samples that a
+            score hangs on. Costs about as much as the pairs themselves.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -345,6 +349,14 @@ class KindMethods:
                 (similarity or distance), value (null where the peer stops or prints rounding
                 noise), rounding (relative size of the peer's own rounding errors), our_measure
                 and ours (the same measure in `pairs`), why (one sentence on what differs).
+            influence : value, array
+                With `influence`, the three samples of each pair without which linear CKA
+                changes most: a, b, sample (row, from 0), cka_without, change (cka_without less
+                cka), cka_debiased_without.
+            influence_cka : array, float64 (P,n)
+                With `influence`, linear CKA of each pair without each sample.
+            influence_cka_debiased : array, float64 (P,n)
+                With `influence`, the same for debiased CKA.
             cca : array, float64 (L,L)
                 Mean canonical correlation of every pair.
             svcca : array, float64 (L,L)
@@ -395,6 +407,7 @@ class KindMethods:
                 "reduction": reduction,
                 "compare_with": compare_with,
                 "google_epsilon": google_epsilon,
+                "influence": influence,
             },
             {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
             name=name,
