@@ -238,7 +238,10 @@ static double narrow(struct climb *climb, double lo, double hi)
     return (lo + hi) / 2;
 }
 
-/* The highest of a grid, then between its neighbours; the climb stays there. */
+/*
+ * The highest of a grid, then between its neighbours; the climb stays there. A gain that
+ * rounding may have made does not count, so that 0 stays 0.
+ */
 static double climb_up(struct climb *climb)
 {
     enum { GRID = 400 };
@@ -252,6 +255,7 @@ static double climb_up(struct climb *climb)
         }
     }
     double inner = narrow(climb, fmax(best - step, first), fmin(best + step, 1));
+    top += 64 * DBL_EPSILON * climb->sums->m;
     return height(climb, inner) > top ? height(climb, inner) : height(climb, best);
 }
 

@@ -393,6 +393,7 @@ START_TEST(a_straight_line_is_all_drift)
     struct fitted got = fit(x, n, 2, 0);
     ck_assert(got.fits.model[TG_MODEL_DRIFT].shared.value > 1e10);
     ck_assert_double_eq(got.fits.model[TG_MODEL_TRAP].alpha.value, 0);
+    ck_assert_double_eq(got.fits.model[TG_MODEL_TRAP_FAR].alpha.value, 0);
     free(got.memory);
 }
 END_TEST

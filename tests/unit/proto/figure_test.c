@@ -92,6 +92,33 @@ START_TEST(test_long_series_are_thinned_and_say_so)
 }
 END_TEST
 
+START_TEST(a_path_may_have_an_expected_curve_behind_it)
+{
+    static const double x[] = {1, 2, 3}, y[] = {4, 5, 6}, zero[] = {0, 0, 7};
+    json_t *spec = tg_figure_path_beside("T", "X", "Y", x, y, 3, "a walk", y, zero);
+    expect_frame(spec, 3);
+    expect_text(spec, "layer/0/name", "a walk");
+    ck_assert_double_eq(json_real_value(at(spec, "layer/0/data/values/2/x")), 6);
+    ck_assert_double_eq(json_real_value(at(spec, "layer/0/data/values/2/y")), 7);
+    ck_assert_uint_eq(json_array_size(at(spec, "layer")), 4);
+    json_decref(spec);
+}
+END_TEST
+
+START_TEST(marks_of_bars_may_have_bands)
+{
+    static const double bars[] = {0.6, 0.2}, marks[] = {0.5, NAN}, band[] = {0.125, 0};
+    json_t *spec = tg_figure_bars_banded("T", "X", "Y", "measured", bars, "walk", marks, band, 2);
+    expect_frame(spec, 2);
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/0/low")), 0.375);
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/0/high")), 0.625);
+    ck_assert(json_is_null(at(spec, "data/values/1/low")));
+    expect_text(spec, "layer/2/encoding/color/datum", "walk");
+    expect_text(spec, "layer/2/encoding/y/title", "Y");
+    json_decref(spec);
+}
+END_TEST
+
 START_TEST(test_path)
 {
     static const double x[] = {1, 2, 3}, y[] = {4, 5, 6};
@@ -127,6 +154,8 @@ Suite *figure_suite(void)
     tcase_add_test(shapes, test_lines);
     tcase_add_test(shapes, test_long_series_are_thinned_and_say_so);
     tcase_add_test(shapes, test_path);
+    tcase_add_test(shapes, a_path_may_have_an_expected_curve_behind_it);
+    tcase_add_test(shapes, marks_of_bars_may_have_bands);
     tcase_add_test(shapes, test_bars);
     suite_add_tcase(suite, shapes);
     return suite;
