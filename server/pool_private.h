@@ -42,6 +42,8 @@ struct tg_pool {
 };
 
 void *tg_worker_main(void *worker);
+/* What the job that the worker runs may ask of it; without an arena. */
+struct tg_ctx tg_worker_ctx(struct tg_worker *worker);
 /* Counts a job that has ended. */
 void tg_pool_count_locked(struct tg_pool *pool, enum tg_state state);
 

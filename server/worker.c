@@ -174,6 +174,18 @@ static void show_partial(void *runner, const char *name, int64_t rows, int64_t c
         tg_hub_bump(options->hub);
 }
 
+struct tg_ctx tg_worker_ctx(struct tg_worker *worker)
+{
+    return (struct tg_ctx){.stop = &worker->stop,
+                           .lanes = worker->pool->options.workers,
+                           .runner = worker,
+                           .parallel = lend_tiles,
+                           .progress = tell_progress,
+                           .recall = recall_derived,
+                           .keep = keep_derived,
+                           .partial = show_partial};
+}
+
 static void set_limit(struct tg_worker *worker, const struct tg_job_row *row)
 {
     struct tg_pool *pool = worker->pool;
@@ -215,14 +227,7 @@ static void run_attempt(struct tg_worker *worker, const struct tg_job_row *row, 
         .row = row,
         .attempt = attempt,
         .opener = tg_reading_opener(&worker->reading),
-        .ctx = {.stop = &worker->stop,
-                .lanes = pool->options.workers,
-                .runner = worker,
-                .parallel = lend_tiles,
-                .progress = tell_progress,
-                .recall = recall_derived,
-                .keep = keep_derived,
-                .partial = show_partial},
+        .ctx = tg_worker_ctx(worker),
     };
     tg_report_init(&report);
     set_limit(worker, row);

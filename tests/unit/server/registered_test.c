@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <time.h>
 
+#include "server/pool_private.h"
+
 Suite *registered_suite(void);
 
 enum { DOUBLES = 20000 };
@@ -357,6 +359,57 @@ START_TEST(a_file_written_this_moment_is_told_from_one_written_right_after)
 }
 END_TEST
 
+/* What a worker does for a job -------------------------------------------------------- */
+
+START_TEST(what_a_job_derives_is_kept_only_while_its_inputs_are_what_they_were)
+{
+    struct tg_pool pool = {.options = {.workers = 1,
+                                       .store = store,
+                                       .hub = tg_hub_new(),
+                                       .partials = tg_partials_new(),
+                                       .derived = tg_derived_open(dir, 1 << 20)}};
+    struct tg_worker worker = {.pool = &pool, .item.id = "J"};
+    const double value = 42, shown = 7;
+    double got = 0;
+    uint64_t seen = 0;
+    struct tg_buf frame;
+    const void *map;
+    void *handle;
+    size_t size;
+    register_file(path);
+    tg_meter_init(&worker.meter);
+    tg_meter_start(&worker.meter, 0, 1);
+    tg_reading_init(&worker.reading, store);
+    struct tg_opener opener = tg_reading_opener(&worker.reading);
+    struct tg_ctx ctx = tg_worker_ctx(&worker);
+    ck_assert_int_eq(opener.open(opener.self, row.sha256, &map, &size, &handle), TG_OK);
+
+    tg_ctx_partial(&ctx, "grid", 1, 1, &shown);
+    tg_buf_init(&frame, 1000);
+    ck_assert(tg_partials_write(pool.options.partials, "J", &seen, &frame));
+    ck_assert_ptr_nonnull(strstr(frame.p, "[[7]]"));
+    tg_buf_release(&frame);
+
+    ck_assert(!tg_ctx_recall(&ctx, "before", &got, sizeof got));
+    tg_ctx_keep(&ctx, "before", &value, sizeof value);
+    tg_ctx_progress(&ctx, "reading", 1, 2, "files");
+    ck_assert_int_eq(tg_ctx_poll(&ctx), TG_OK);
+    append();
+    tg_ctx_keep(&ctx, "after", &value, sizeof value);
+    ck_assert(tg_ctx_recall(&ctx, "before", &got, sizeof got));
+    ck_assert_double_eq(got, value);
+    ck_assert(!tg_ctx_recall(&ctx, "after", &got, sizeof got));
+    tg_ctx_progress(&ctx, "computing", 1, 2, "files"); /* a new phase is told at once */
+    ck_assert_int_eq(tg_ctx_poll(&ctx), TG_CANCELLED); /* in vain to go on */
+
+    opener.close(opener.self, handle);
+    tg_meter_destroy(&worker.meter);
+    tg_derived_close(pool.options.derived);
+    tg_partials_free(pool.options.partials);
+    tg_hub_free(pool.options.hub);
+}
+END_TEST
+
 /* What may be read -------------------------------------------------------------------- */
 
 static void assert_refused(const char *which, enum tg_err err, const char *words)
@@ -552,6 +605,7 @@ Suite *registered_suite(void)
     tcase_add_loop_test(tc, a_change_while_it_is_read_is_found_at_the_end, 0, NCHANGES);
     tcase_add_test(tc, a_file_that_changes_while_it_is_hashed_is_not_registered);
     tcase_add_test(tc, a_file_written_this_moment_is_told_from_one_written_right_after);
+    tcase_add_test(tc, what_a_job_derives_is_kept_only_while_its_inputs_are_what_they_were);
     tcase_add_test(tc, without_the_setting_nothing_is_read_and_the_setting_is_named);
     tcase_add_test(tc, a_folder_whose_name_begins_the_same_is_another_one);
     tcase_add_test(tc, ways_out_of_the_folder_are_closed);
