@@ -61,6 +61,7 @@ struct tg_peers *tg_peers_new(struct tg_arena *arena, int64_t n, int64_t d,
     size_t most = 0;
     for (size_t i = 0; i < sizeof(work) / sizeof(*work); i++)
         most = work[i] > most ? work[i] : most;
+    most += 2 * (size_t)(d * d); /* a block with more rows than columns goes through QR */
     peers.work = tg_arena_alloc(arena, most, sizeof(double));
     if (!kept || tg_arena_failed(arena))
         return NULL;

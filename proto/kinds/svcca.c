@@ -8,7 +8,8 @@
 enum { MAX_LAYERS = 128 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
-static const struct svcca_part *const parts[] = {&svcca_influence_part, &svcca_peers_part, NULL};
+static const struct svcca_part *const parts[] = {
+    &svcca_directions_part, &svcca_influence_part, &svcca_peers_part, NULL};
 
 const char *const svcca_measure_names[] = {"cca", "svcca", "cka", "cka_debiased", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
@@ -52,6 +53,10 @@ static const struct tg_param params[] = {
     TG_P_BOOL(struct svcca_params, influence, "false",
               "Also compute linear CKA without each sample in turn, to find the samples that "
               "a score hangs on. Costs about as much as the pairs themselves."),
+    TG_P_INT(struct svcca_params, return_directions, 0, 100, "0", "",
+             "How many leading SVCCA directions of each pair to return: variates, "
+             "coefficients, loadings and explained variance. With a `threshold` of 1 they are "
+             "those of CCA."),
 };
 
 static const struct tg_input inputs[] = {
@@ -107,6 +112,17 @@ static const struct tg_output outputs[] = {
      "0. Left out, with a warning, where all pairs together have too many."},
     {TG_OUT_ARRAY, "svcca_correlations", "float64", "P,D",
      "The same for the directions that SVCCA keeps by `rule`."},
+    {TG_OUT_ARRAY, "direction_variates", "float64", "P,2,n,k",
+     "With `return_directions`, values of each direction on every sample, norm 1, of both "
+     "layers of a pair; arrays of directions are padded with 0."},
+    {TG_OUT_ARRAY, "direction_coefficients", "float64", "P,2,D,k",
+     "With `return_directions`, weights of the units: the centred layer times these gives the "
+     "variates."},
+    {TG_OUT_ARRAY, "direction_loadings", "float64", "P,2,D,k",
+     "With `return_directions`, correlation of each variate with each unit; the largest of the "
+     "first layer is positive."},
+    {TG_OUT_ARRAY, "direction_explained", "float64", "P,2,k",
+     "With `return_directions`, share of the layer's variance that follows from each variate."},
     {TG_OUT_FIGURE, "cca_heatmap", "", "", "Mean canonical correlation, layer by layer."},
     {TG_OUT_FIGURE, "svcca_heatmap", "", "", "SVCCA, layer by layer."},
     {TG_OUT_FIGURE, "cka_heatmap", "", "", "Linear CKA, layer by layer."},

@@ -28,6 +28,7 @@ struct svcca_params {
     uint64_t compare_with;
     double google_epsilon;
     bool influence;
+    int64_t return_directions;
 };
 
 enum { SVCCA_MAX_PARTS = 8 };
@@ -87,6 +88,9 @@ void svcca_check_ids(const struct tg_job *job, struct tg_report *report);
 /* svcca_peers.c */
 extern const char *const svcca_peer_names[]; /* in the order of enum tg_peer */
 extern const struct svcca_part svcca_peers_part;
+
+/* svcca_directions.c */
+extern const struct svcca_part svcca_directions_part;
 
 /* svcca_influence.c */
 extern const struct svcca_part svcca_influence_part;

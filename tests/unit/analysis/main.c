@@ -4,6 +4,7 @@
 
 Suite *arena_suite(void);
 Suite *ctx_suite(void);
+Suite *directions_suite(void);
 Suite *err_suite(void);
 Suite *layout_suite(void);
 Suite *influence_suite(void);
@@ -21,9 +22,10 @@ Suite *walks_suite(void);
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        arena_suite, ctx_suite, err_suite, layout_suite, influence_suite, linalg_suite,
-        mat_suite, pca_suite, peers_suite, rng_suite, stats_suite, svcca_null_suite,
-        svcca_suite, verdict_suite, walks_suite, NULL,
+        arena_suite,     ctx_suite,    directions_suite, err_suite,   layout_suite,
+        influence_suite, linalg_suite, mat_suite,        pca_suite,   peers_suite,
+        rng_suite,       stats_suite,  svcca_null_suite, svcca_suite, verdict_suite,
+        walks_suite,     NULL,
     };
     return tg_run_suites(suites);
 }

@@ -3,6 +3,7 @@
 #include "proto/kind.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,23 @@ END_TEST
 #define CUBE "[[[1,2]],[[2,0]],[[0,1]],[[5,3]]]" /* 4 x 1 x 2 */
 #define LONGER "[[[1],[2]],[[2],[0]],[[0],[1]],[[5],[3]]]" /* 4 x 2 x 1 */
 
+START_TEST(svcca_returns_directions)
+{
+    struct work work;
+    require_run(&work, "{\"kind\":\"svcca\",\"params\":{\"return_directions\":5},"
+                       "\"inputs\":{\"a\":" A8 ",\"b\":[[1],[2],[1],[4],[9],[2],[3],[1]]}}");
+    for (size_t i = 0; i < work.result.narrays; i++)
+        if (!strcmp(work.result.array[i].name, "direction_loadings")) {
+            const struct tg_mat *mat = &work.result.array[i].mat;
+            ck_assert_int_eq(tg_mat_count(mat), 2 * 2 * 5);
+            /* one unit is its own direction; the four others asked for do not exist */
+            ck_assert_double_eq_tol(fabs(tg_mat_at(mat, 10)), 1, 1e-12);
+            ck_assert_double_eq(tg_mat_at(mat, 11), 0);
+        }
+    release(&work);
+}
+END_TEST
+
 START_TEST(svcca_tells_which_samples_matter)
 {
     struct work work;
@@ -430,6 +448,7 @@ Suite *kinds_suite(void)
     suite_add_tcase(suite, table);
     TCase *svcca = tcase_create("svcca");
     tcase_add_test(svcca, svcca_refuses_what_it_cannot_compare);
+    tcase_add_test(svcca, svcca_returns_directions);
     tcase_add_test(svcca, svcca_tells_which_samples_matter);
     tcase_add_test(svcca, svcca_tells_what_peers_print);
     tcase_add_test(svcca, svcca_is_told_what_axes_are);

@@ -252,6 +252,7 @@ class KindMethods:
         ),
         google_epsilon: float = 1e-10,
         influence: bool = False,
+        return_directions: int = 0,
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -314,6 +315,9 @@ class KindMethods:
         influence : true or false
             Also compute linear CKA without each sample in turn, to find the samples that a
             score hangs on. Costs about as much as the pairs themselves.
+        return_directions : integer from 0 to 100
+            How many leading SVCCA directions of each pair to return: variates, coefficients,
+            loadings and explained variance. With a `threshold` of 1 they are those of CCA.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -373,6 +377,18 @@ class KindMethods:
                 with 0. Left out, with a warning, where all pairs together have too many.
             svcca_correlations : array, float64 (P,D)
                 The same for the directions that SVCCA keeps by `rule`.
+            direction_variates : array, float64 (P,2,n,k)
+                With `return_directions`, values of each direction on every sample, norm 1, of
+                both layers of a pair; arrays of directions are padded with 0.
+            direction_coefficients : array, float64 (P,2,D,k)
+                With `return_directions`, weights of the units: the centred layer times these
+                gives the variates.
+            direction_loadings : array, float64 (P,2,D,k)
+                With `return_directions`, correlation of each variate with each unit; the
+                largest of the first layer is positive.
+            direction_explained : array, float64 (P,2,k)
+                With `return_directions`, share of the layer's variance that follows from each
+                variate.
             cca_heatmap : figure
                 Mean canonical correlation, layer by layer.
             svcca_heatmap : figure
@@ -408,6 +424,7 @@ class KindMethods:
                 "compare_with": compare_with,
                 "google_epsilon": google_epsilon,
                 "influence": influence,
+                "return_directions": return_directions,
             },
             {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
             name=name,
