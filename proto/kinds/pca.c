@@ -28,6 +28,13 @@ static const struct tg_param params[] = {
         struct pca_params, reference, references, "\"first\"",
         "The point that is subtracted before products are taken. It does not change the "
         "result but its accuracy: take the point that most others are near."),
+    TG_P_INT(struct pca_params, from, 0, TG_PCA_MAX_POINTS - 1, "0", "",
+             "First point that is looked at, counted from 0. Another window or stride of the "
+             "same array is answered from what is kept of it, without reading it again."),
+    TG_P_INT(struct pca_params, to, 0, TG_PCA_MAX_POINTS, "0", "",
+             "The point that is no longer looked at; 0: all points."),
+    TG_P_INT(struct pca_params, stride, 1, TG_PCA_MAX_POINTS, "1", "",
+             "Only every stride-th point from `from` on is looked at."),
     TG_P_BOOL(struct pca_params, return_gram, "false",
               "Also return the centred Gram matrix, from which every score and distance "
               "follows."),
@@ -72,6 +79,10 @@ static const struct tg_output outputs[] = {
      "Distance of each point from the first."},
     {TG_OUT_ARRAY, "distance_from_end", "float64", "n",
      "Distance of each point from the last."},
+    {TG_OUT_ARRAY, "off_plane", "float64", "n",
+     "Distance of each point from the plane of the first two components: where it is not "
+     "small, a picture in that plane is not faithful."},
+    {TG_OUT_ARRAY, "step_cosine", "float64", "n-2", "Cosines of successive steps."},
     {TG_OUT_ARRAY, "gram", "float64", "n,n", "Centred Gram matrix, with `return_gram`."},
     PCA_VERDICT_OUTPUTS,
     {TG_OUT_FIGURE, "path", "", "", "The path in the plane of the first two components."},
@@ -93,16 +104,34 @@ static const struct tg_output outputs[] = {
      "Fraction of coordinates that a step leaves exactly as they were."},
 };
 
+/* Whether the window leaves enough of n points. */
+static void check_window(const struct pca_params *p, int64_t n, struct tg_report *report)
+{
+    struct tg_pca_options window = {
+        .from = p->from, .to = p->to ? p->to : n, .stride = p->stride};
+    long long left = (long long)tg_pca_window(&window, n);
+    if (left < TG_PCA_MIN_POINTS)
+        tg_fault_add(report, TG_INVALID, "/params/from",
+                     "`from`, `to` and `stride` leave %lld of %lld points; at least %d are "
+                     "needed.",
+                     left, (long long)n, TG_PCA_MIN_POINTS);
+}
+
 static void check(const struct tg_job *job, struct tg_report *report)
 {
+    const struct pca_params *p = job->params;
     const struct tg_job_input *trajectory = tg_job_input(job, "trajectory");
     pca_check_simulation(job, report);
+    if (p->simulate && !report->count)
+        check_window(p, p->walk_points, report);
     if (!trajectory->n)
         return;
     const struct tg_mat *mat = &trajectory->array[0].mat;
     char got[80], allowed[80];
-    if (mat->shape[0] >= TG_PCA_MIN_POINTS && mat->shape[0] <= TG_PCA_MAX_POINTS)
+    if (mat->shape[0] >= TG_PCA_MIN_POINTS && mat->shape[0] <= TG_PCA_MAX_POINTS) {
+        check_window(p, mat->shape[0], report);
         return;
+    }
     tg_mat_shape_text(mat, got, sizeof(got));
     snprintf(allowed, sizeof(allowed), "%d to %d rows", TG_PCA_MIN_POINTS,
              TG_PCA_MAX_POINTS);
@@ -121,8 +150,9 @@ static struct tg_pca_options options_of(const struct tg_job *job,
     return (struct tg_pca_options){.components = p->components,
                                    .reference =
                                        p->reference == REFERENCE_LAST ? data->t - 1 : 0,
-                                   .to = data->t,
-                                   .stride = 1};
+                                   .from = p->from,
+                                   .to = p->to ? p->to : data->t,
+                                   .stride = p->stride};
 }
 
 /* What is analysed: the job's array, or the coordinates `x` of its simulated walk. */
@@ -212,6 +242,9 @@ static void put_arrays(const struct pca_params *p, const struct tg_pca *pca,
     tg_result_array_f64(result, "step_norm", pca->step_norm, 1, (const int64_t[]){t - 1});
     tg_result_array_f64(result, "distance_from_start", pca->from_start, 1, &t);
     tg_result_array_f64(result, "distance_from_end", pca->from_end, 1, &t);
+    tg_result_array_f64(result, "off_plane", pca->off_plane, 1, &t);
+    tg_result_array_f64(result, "step_cosine", pca->step_cosine, 1,
+                        (const int64_t[]){t - 2});
     if (p->return_gram)
         tg_result_array_f64(result, "gram", pca->gram, 2, (const int64_t[]){t, t});
 }
@@ -274,6 +307,7 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
     struct tg_walk_array array;
     struct tg_pca pca;
     struct tg_report report;
+    const char *prefix[1];
     if (simulated(job)) {
         double *x = tg_arena_alloc(ctx->arena, simulated(job), sizeof(*x));
         struct tg_simulation simulation = pca_simulation(job->params);
@@ -282,7 +316,12 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
         TG_TRY(tg_simulate(ctx, &simulation, x));
         view_of(job, x, &array);
     } else {
+        const struct tg_bound *bound = &tg_job_input(job, "trajectory")->array[0];
         view_of(job, NULL, &array);
+        if (!bound->key) { /* a key would have to be hashed; a file of one array has none */
+            prefix[0] = bound->sha256;
+            array.data.prefix = prefix;
+        }
     }
     struct tg_pca_options options = options_of(job, &array.data);
     tg_report_init(&report);

@@ -316,6 +316,134 @@ START_TEST(a_stop_is_obeyed)
 }
 END_TEST
 
+/* What a runner keeps: a value for each key. */
+enum { KEPT_MAX = 32 };
+
+struct keeper {
+    struct {
+        char key[TG_KEY_MAX];
+        void *data;
+        size_t n;
+    } kept[KEPT_MAX];
+    int count;
+};
+
+static bool recall(void *runner, const char *key, void *data, size_t n)
+{
+    const struct keeper *keeper = runner;
+    for (int i = 0; i < keeper->count; i++)
+        if (!strcmp(keeper->kept[i].key, key) && keeper->kept[i].n == n) {
+            memcpy(data, keeper->kept[i].data, n);
+            return true;
+        }
+    return false;
+}
+
+static void keep(void *runner, const char *key, const void *data, size_t n)
+{
+    struct keeper *keeper = runner;
+    ck_assert_int_lt(keeper->count, KEPT_MAX);
+    int i = keeper->count++;
+    snprintf(keeper->kept[i].key, TG_KEY_MAX, "%s", key);
+    keeper->kept[i].data = malloc(n);
+    keeper->kept[i].n = n;
+    ck_assert_ptr_nonnull(keeper->kept[i].data);
+    memcpy(keeper->kept[i].data, data, n);
+}
+
+/* t checkpoints of two tensors out of the rows of one array; the second has weight 2. */
+struct checkpoints {
+    struct tg_walk_data data;
+    struct tg_walk_tensor tensor[2];
+    struct tg_mat own[T][2];
+    const struct tg_mat *mat[T * 2];
+    int64_t first[T + 1], run[2];
+    char text[T][8];
+    const char *prefix[T];
+};
+
+enum { SPLIT = 1000 };
+
+static void cut(struct checkpoints *c, const float *x, int t)
+{
+    *c = (struct checkpoints){.tensor = {{"a", 0, SPLIT, 1}, {"b", 1, D - SPLIT, 2}}};
+    for (int i = 0; i < t; i++) {
+        c->own[i][0] = mat_of(x + (size_t)i * D, TG_F32, 1, SPLIT);
+        c->own[i][1] = mat_of(x + (size_t)i * D + SPLIT, TG_F32, D - SPLIT, 1);
+        c->mat[2 * i] = &c->own[i][0];
+        c->mat[2 * i + 1] = &c->own[i][1];
+        c->first[i + 1] = i + 1;
+        snprintf(c->text[i], sizeof(c->text[i]), "p%d", i % 100);
+        c->prefix[i] = c->text[i];
+    }
+    c->run[1] = t;
+    c->data = (struct tg_walk_data){t, D, 2, c->tensor, t, c->first, c->mat, 1, c->run,
+                                    c->prefix};
+}
+
+static void assert_same(const struct run *a, const struct run *b)
+{
+    size_t t = (size_t)a->pca.t;
+    ck_assert_int_eq(a->pca.t, b->pca.t);
+    ck_assert_mem_eq(a->pca.gram, b->pca.gram, t * t * sizeof(double));
+    ck_assert_mem_eq(a->pca.step2, b->pca.step2, (t - 1) * sizeof(double));
+}
+
+START_TEST(a_longer_list_builds_on_a_shorter_one_with_the_same_bits)
+{
+    static struct checkpoints some, all;
+    static struct keeper keeper;
+    float *x = make_walk(TG_F32, 3);
+    for (size_t i = 0; i < (size_t)T * D; i++)
+        x[i] = sinf(x[i] + (float)(i % 977));
+    cut(&some, x, T - 9 - _i);
+    cut(&all, x, T);
+    struct tg_ctx keeping = {.lanes = 1, .runner = &keeper, .recall = recall, .keep = keep};
+    struct run brief, grown, again, whole;
+    ck_assert_int_eq(open_data(&brief, &some.data, &ten, keeping), TG_OK);
+    ck_assert_int_eq(open_data(&grown, &all.data, &ten, keeping), TG_OK);
+    ck_assert_int_eq(open_data(&whole, &all.data, &ten, (struct tg_ctx){.lanes = 1}), TG_OK);
+    ck_assert_int_eq(open_data(&again, &all.data, &ten, keeping), TG_OK);
+    assert_same(&grown, &whole);
+    assert_same(&again, &whole);
+    ck_assert_int_eq(keeper.count, 4); /* two tensors, two lengths */
+    ck_assert_double_eq(grown.pca.bytes_read, 4.0 * T * D);
+    ck_assert_double_eq(again.pca.bytes_read, 0);
+    close_run(&brief), close_run(&grown), close_run(&again), close_run(&whole);
+    for (int i = 0; i < keeper.count; i++)
+        free(keeper.kept[i].data);
+    free(x);
+}
+END_TEST
+
+START_TEST(windows_and_weights_follow_from_the_sums)
+{
+    static struct checkpoints all;
+    float *x = make_walk(TG_F32, 0), *weighted = calloc((size_t)T * D, sizeof(*weighted));
+    ck_assert_ptr_nonnull(weighted);
+    cut(&all, x, T);
+    struct tg_pca_options window = first(5), plain = first(5);
+    window.from = 3;
+    window.to = 50;
+    window.stride = 2;
+    struct run got, expected;
+    ck_assert_int_eq(open_data(&got, &all.data, &window, (struct tg_ctx){.lanes = 1}), TG_OK);
+    for (int i = 0; i < 24; i++)
+        for (int j = 0; j < D; j++)
+            weighted[(size_t)i * D + j] =
+                x[(size_t)(3 + 2 * i) * D + j] * (j < SPLIT ? 1 : (float)M_SQRT2);
+    struct tg_mat mat = mat_of(weighted, TG_F32, 24, D);
+    require_run(&expected, &mat, &plain);
+    ck_assert_int_eq(got.pca.t, 24);
+    for (int k = 0; k < 5; k++)
+        ck_assert_double_eq_tol(got.pca.ratio[k], expected.pca.ratio[k], 1e-6);
+    for (int i = 0; i < 23; i++)
+        ck_assert_double_eq_tol(got.pca.step_norm[i], expected.pca.step_norm[i], 1e-3);
+    close_run(&got), close_run(&expected);
+    free(x), free(weighted);
+}
+END_TEST
+
 /* Antognini and Sohl-Dickstein's limit 6 / (pi k)^2, and the published share of two. */
 START_TEST(long_walks_tend_to_six_over_pi_squared)
 {
@@ -359,6 +487,8 @@ Suite *pca_suite(void)
     TCase *running = tcase_create("running");
     tcase_add_test(running, bits_do_not_depend_on_lanes);
     tcase_add_test(running, a_stop_is_obeyed);
+    tcase_add_loop_test(running, a_longer_list_builds_on_a_shorter_one_with_the_same_bits, 0, 2);
+    tcase_add_test(values, windows_and_weights_follow_from_the_sums);
     suite_add_tcase(suite, running);
     TCase *walks = tcase_create("walks");
     tcase_add_test(walks, long_walks_tend_to_six_over_pi_squared);

@@ -30,6 +30,9 @@ class KindMethods:
         *,
         components: int = 10,
         reference: Literal["first", "last"] = "first",
+        from: int = 0,
+        to: int = 0,
+        stride: int = 1,
         return_gram: bool = False,
         simulate: bool = False,
         walk_points: int = 200,
@@ -66,6 +69,13 @@ class KindMethods:
         reference : one of first, last
             The point that is subtracted before products are taken. It does not change the
             result but its accuracy: take the point that most others are near.
+        from : integer from 0 to 4999
+            First point that is looked at, counted from 0. Another window or stride of the same
+            array is answered from what is kept of it, without reading it again.
+        to : integer from 0 to 5000
+            The point that is no longer looked at; 0: all points.
+        stride : integer from 1 to 5000
+            Only every stride-th point from `from` on is looked at.
         return_gram : true or false
             Also return the centred Gram matrix, from which every score and distance follows.
         simulate : true or false
@@ -142,6 +152,11 @@ class KindMethods:
                 Distance of each point from the first.
             distance_from_end : array, float64 (n)
                 Distance of each point from the last.
+            off_plane : array, float64 (n)
+                Distance of each point from the plane of the first two components: where it is
+                not small, a picture in that plane is not faithful.
+            step_cosine : array, float64 (n-2)
+                Cosines of successive steps.
             gram : array, float64 (n,n)
                 Centred Gram matrix, with `return_gram`.
             verdict : value, string
@@ -210,6 +225,9 @@ class KindMethods:
             {
                 "components": components,
                 "reference": reference,
+                "from": from,
+                "to": to,
+                "stride": stride,
                 "return_gram": return_gram,
                 "simulate": simulate,
                 "walk_points": walk_points,
