@@ -15,6 +15,7 @@ Suite *peers_suite(void);
 Suite *rng_suite(void);
 Suite *stats_suite(void);
 Suite *svcca_null_suite(void);
+Suite *svcca_numerics_suite(void);
 Suite *svcca_suite(void);
 Suite *verdict_suite(void);
 Suite *walks_suite(void);
@@ -22,10 +23,10 @@ Suite *walks_suite(void);
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        arena_suite,     ctx_suite,    directions_suite, err_suite,   layout_suite,
-        influence_suite, linalg_suite, mat_suite,        pca_suite,   peers_suite,
-        rng_suite,       stats_suite,  svcca_null_suite, svcca_suite, verdict_suite,
-        walks_suite,     NULL,
+        arena_suite, ctx_suite, directions_suite, err_suite, influence_suite,
+        layout_suite, linalg_suite, mat_suite, pca_suite, peers_suite, rng_suite,
+        stats_suite, svcca_null_suite, svcca_numerics_suite, svcca_suite, verdict_suite,
+        walks_suite, NULL,
     };
     return tg_run_suites(suites);
 }
