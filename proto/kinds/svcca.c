@@ -9,7 +9,8 @@ enum { MAX_LAYERS = 128 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
 static const struct svcca_part *const parts[] = {
-    &svcca_directions_part, &svcca_influence_part, &svcca_peers_part, NULL};
+    &svcca_directions_part, &svcca_influence_part, &svcca_peers_part,
+    &svcca_significance_part, NULL};
 
 const char *const svcca_measure_names[] = {"cca", "svcca", "cka", "cka_debiased", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
@@ -85,7 +86,13 @@ static const struct tg_output outputs[] = {
      "cca_mean_squared, null_cca_mean_squared (its expectation for unrelated Gaussian "
      "data), forced_ones (canonical correlations that are 1 whatever the data, because "
      "there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b, "
-     "svcca_variance and svcca_sv_sum, cka, cka_debiased."},
+     "svcca_variance and svcca_sv_sum, cka, cka_debiased. Beside each of cca, svcca, cka "
+     "and cka_debiased what unrelated layers show: null_mean and null_sd, z (distance from "
+     "that mean in sd), adjusted (0 for chance, 1 for equality), p (of a score at least "
+     "as high; for cca and svcca of their mean square). For cca and svcca also null_edge "
+     "(where Wachter's law of the correlations ends) and significant_directions (at 5 %, "
+     "by Bartlett's and Lawley's test). They hold for Gaussian data; for cka, null_mean "
+     "and null_sd for any data under permutation of its samples."},
     {TG_OUT_VALUE, "peers", "array", "",
      "With `compare_with`, one row a pair and number: a, b, peer, measure, sense "
      "(similarity or distance), value (null where the peer stops or prints rounding noise), "
@@ -128,6 +135,9 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "cka_heatmap", "", "", "Linear CKA, layer by layer."},
     {TG_OUT_FIGURE, "cka_debiased_heatmap", "", "",
      "Debiased linear CKA, layer by layer."},
+    {TG_OUT_FIGURE, "null_spectrum", "", "",
+     "Canonical correlations of the first 4 pairs, each with those that unrelated layers of "
+     "its ranks would show."},
     {TG_OUT_FIGURE, "spectrum", "", "",
      "Singular values of each layer, of the first 12 layers."},
     {TG_OUT_QUALITY, "layers", "array", "",

@@ -95,6 +95,9 @@ extern const struct svcca_part svcca_directions_part;
 /* svcca_influence.c */
 extern const struct svcca_part svcca_influence_part;
 
+/* svcca_significance.c */
+extern const struct svcca_part svcca_significance_part;
+
 /* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
 extern const char *const svcca_measure_names[];
 

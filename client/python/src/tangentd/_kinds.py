@@ -365,7 +365,14 @@ class KindMethods:
                 cca_mean_squared, null_cca_mean_squared (its expectation for unrelated Gaussian
                 data), forced_ones (canonical correlations that are 1 whatever the data, because
                 there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b,
-                svcca_variance and svcca_sv_sum, cka, cka_debiased.
+                svcca_variance and svcca_sv_sum, cka, cka_debiased. Beside each of cca, svcca,
+                cka and cka_debiased what unrelated layers show: null_mean and null_sd, z
+                (distance from that mean in sd), adjusted (0 for chance, 1 for equality), p (of
+                a score at least as high; for cca and svcca of their mean square). For cca and
+                svcca also null_edge (where Wachter's law of the correlations ends) and
+                significant_directions (at 5 %, by Bartlett's and Lawley's test). They hold for
+                Gaussian data; for cka, null_mean and null_sd for any data under permutation of
+                its samples.
             peers : value, array
                 With `compare_with`, one row a pair and number: a, b, peer, measure, sense
                 (similarity or distance), value (null where the peer stops or prints rounding
@@ -415,6 +422,9 @@ class KindMethods:
                 Linear CKA, layer by layer.
             cka_debiased_heatmap : figure
                 Debiased linear CKA, layer by layer.
+            null_spectrum : figure
+                Canonical correlations of the first 4 pairs, each with those that unrelated
+                layers of its ranks would show.
             spectrum : figure
                 Singular values of each layer, of the first 12 layers.
             layers : quality, array
