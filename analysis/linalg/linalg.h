@@ -76,6 +76,20 @@ TG_MUST_CHECK enum tg_err tg_eigh_leading(const struct tg_ctx *ctx, int64_t n, i
                                           double *work);
 
 /*
+ * tg_eigh() in two steps, for callers who choose how many vectors they want by the values.
+ * tg_eigh_values() gives all eigenvalues, ASCENDING in w, and leaves its reduction in a and
+ * work; tg_eigh_vectors() goes on from these, as often as wanted, to the eigenvectors of
+ * the k largest, that of the largest FIRST, in the columns of v (n x k). Few of them cost
+ * 2 n^2 k FLOPs. `work` has tg_eigh_steps_work(n) doubles. Errors as tg_eigh.
+ */
+size_t tg_eigh_steps_work(int64_t n);
+TG_MUST_CHECK enum tg_err tg_eigh_values(const struct tg_ctx *ctx, int64_t n, double *a,
+                                         size_t lda, double *w, double *work);
+TG_MUST_CHECK enum tg_err tg_eigh_vectors(const struct tg_ctx *ctx, int64_t n, const double *a,
+                                          size_t lda, int64_t k, double *v, size_t ldv,
+                                          double *work);
+
+/*
  * Singular values DESCENDING in s[min(m, n)]; A is destroyed. With u (m x min) and vt
  * (min x n) also the thin singular vectors; both NULL or both given. `work` has
  * tg_svd_work(m, n, vectors) doubles. Errors as tg_eigh.

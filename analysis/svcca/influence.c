@@ -24,10 +24,10 @@ void tg_influence_layout(struct tg_arena *arena, int64_t n, int64_t d,
     scratch->h = tg_arena_alloc(arena, (size_t)d, 4 * sizeof(double));
 }
 
-/* Squared singular value, in units of the largest. */
+/* Squared singular value, in the units of x and of its rows' norms. */
 static double share(const struct tg_basis *basis, int64_t i)
 {
-    return basis->s[i] / basis->s[0] * (basis->s[i] / basis->s[0]);
+    return basis->s[i] * basis->scale * (basis->s[i] * basis->scale);
 }
 
 /* h = sigma^2 U^T q: then u_i . h is x_i . sum_j q_j x_j */
@@ -67,9 +67,9 @@ static struct sums sums_of(const struct tg_basis *a, const struct tg_basis *b,
 {
     struct sums sums = {.product2 = product2};
     for (int64_t i = 0; i < a->n; i++) {
-        sums.pq += a->row_norm2[i] * b->row_norm2[i];
-        sums.p += a->row_norm2[i];
-        sums.q += b->row_norm2[i];
+        sums.pq += a->x_row2[i] * b->x_row2[i];
+        sums.p += a->x_row2[i];
+        sums.q += b->x_row2[i];
     }
     return sums;
 }
@@ -147,16 +147,16 @@ enum tg_err tg_influence_pair(const struct tg_ctx *ctx, const struct tg_basis *a
     TG_TRY(cross_terms(ctx, a, b, m, scratch, &product2));
     const struct sums xy = sums_of(a, b, product2), xx = sums_of(a, a, self_product2(a)),
                       yy = sums_of(b, b, self_product2(b));
-    gather(a, a->row_norm2, xp);
-    gather(a, b->row_norm2, xq);
-    gather(b, a->row_norm2, yp);
-    gather(b, b->row_norm2, yq);
+    gather(a, a->x_row2, xp);
+    gather(a, b->x_row2, xq);
+    gather(b, a->x_row2, yp);
+    gather(b, b->x_row2, yq);
     double n = (double)a->n;
     for (int64_t i = 0; i < a->n; i++) {
         if (i % ROWS == 0)
             TG_TRY(tg_ctx_poll(ctx));
         const double *u = a->u + (size_t)i * a->ldu, *v = b->u + (size_t)i * b->ldu;
-        double p = a->row_norm2[i], q = b->row_norm2[i];
+        double p = a->x_row2[i], q = b->x_row2[i];
         double xup = dot(u, xp, a->kept), yvq = dot(v, yq, b->kept);
         const struct sample cross = {p, q, dot(scratch->t + i * b->kept, v, b->kept),
                                      dot(u, xq, a->kept), dot(v, yp, b->kept)};

@@ -3,32 +3,38 @@
 #include "proto/kinds/svcca_kind.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { MAX_LAYERS = 128 };
+enum { MAX_LAYERS = 512 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
 static const struct svcca_part *const parts[] = {
     &svcca_directions_part, &svcca_influence_part, &svcca_peers_part,
     &svcca_significance_part, NULL};
 
-const char *const svcca_measure_names[] = {"cca", "svcca", "cka", "cka_debiased", NULL};
+const char *const svcca_measure_names[] = {
+    "cca",    "svcca",      "cka",   "cka_debiased",
+    "pwcca", "procrustes", "shape", "regression",   NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
+static const char *const pwcca_weights[] = {"mean", "first", NULL};
+static const char *const pairs[] = {"all", "same_layer", "final", "across_models", NULL};
 
 static const struct tg_param params[] = {
     TG_P_ENUM_LIST(
         struct svcca_params, measures, svcca_measure_names,
         "[\"cca\", \"svcca\", \"cka\", \"cka_debiased\"]",
-        "Which measures to compute. All of them follow from one decomposition of "
-        "each layer, so leaving some out saves little."),
+        "Which measures to compute. Only what they need is made: CKA and Procrustes need no "
+        "decomposition, SVCCA alone only the leading directions of each layer."),
     TG_P_REAL(struct svcca_params, threshold, 1e-6, 1, "0.99", "",
               "Share of a layer that the directions kept by SVCCA hold, by either rule. "
               "1 keeps every direction and makes SVCCA equal to CCA."),
     TG_P_ENUM(
         struct svcca_params, rule, rules, "\"variance\"",
-        "What `threshold` is a share of in the headline `svcca`: the variance (squared "
-        "singular values) or the sum of singular values, as in the paper's appendix. "
-        "Both are reported."),
+        "What `threshold` is a share of in `svcca`: the variance (squared singular values) "
+        "or the sum of singular values, as in the paper's appendix. The directions that "
+        "either keeps are always reported."),
+    TG_P_BOOL(struct svcca_params, both_rules, "false",
+              "Score SVCCA by the other rule as well. The sum of singular values keeps many "
+              "more directions and so costs more."),
     TG_P_REAL(struct svcca_params, rank_tolerance, 0, 0.5, "0", "",
               "Singular values below this share of the largest count as zero. 0 means "
               "max(n, d) times the machine epsilon."),
@@ -58,13 +64,30 @@ static const struct tg_param params[] = {
              "How many leading SVCCA directions of each pair to return: variates, "
              "coefficients, loadings and explained variance. With a `threshold` of 1 they are "
              "those of CCA."),
+    TG_P_ENUM(struct svcca_params, pwcca_weights, pwcca_weights, "\"mean\"",
+              "Whose units weigh the correlations in `pwcca`: those of both layers, and the "
+              "mean of the two is taken, or those of the first layer of a pair only, which "
+              "halves the work."),
+    TG_P_REAL(struct svcca_params, shape_alpha, 0, 1, "0.5", "",
+              "Of the shape metric: layers become X (alpha I + (1 - alpha) (X^T X)^(-1/2)). "
+              "1 is Procrustes, 0 whitens and leaves the mean canonical correlation; in "
+              "between the scale of a layer matters."),
+    TG_P_ENUM(struct svcca_params, pairs, pairs, "\"all\"",
+              "Which pairs to compare: all; same_layer: entries of one name (over steps and "
+              "models); final: each with the last step of the same name and model; "
+              "across_models: entries of different models."),
+    TG_P_INT(struct svcca_params, max_directions, 0, 1e9, "0", "directions",
+             "Room for this many directions a layer when only the leading ones are kept "
+             "(SVCCA without CCA): bounds the memory of a large grid. A layer that needs "
+             "more fails the job and tells how many. 0: room for all."),
 };
 
 static const struct tg_input inputs[] = {
     {"layers", true, false, MAX_LAYERS, 2, 4, "n,d or as `layout` says",
      "Activations of two or more layers, one array each: rows are samples, columns are "
      "units, or see `layout`. All have the same samples in the same order; the number of "
-     "units may differ.", 0},
+     "units may differ. In a grid, entries of one name are told apart by `model` and `step`.",
+     TG_INPUT_LABELLED},
     {"a", false, false, 1, 2, 4, "n,d or as `layout` says",
      "One layer, when only two are compared. Goes with `b`.", 0},
     {"b", false, false, 1, 2, 4, "n,d or as `layout` says",
@@ -78,21 +101,27 @@ static const struct tg_input inputs[] = {
 static const struct tg_output outputs[] = {
     {TG_OUT_VALUE, "n", "integer", "", "Samples."},
     {TG_OUT_VALUE, "layers", "array", "",
-     "One row a layer: name, n, d, constant_units (that never change), rank, condition "
-     "(largest over smallest singular value within the rank), k_variance and k_sv_sum "
-     "(directions that hold `threshold` by either rule)."},
+     "One row a layer: name, model and step where given, n, d, constant_units (that never "
+     "change), rank (null when the measures need no decomposition), condition (largest over "
+     "smallest singular value within the rank), k_variance and k_sv_sum (directions that "
+     "hold `threshold` by either rule; null when singular values were not needed)."},
     {TG_OUT_VALUE, "pairs", "array", "",
-     "One row a pair of layers: a, b, cca_mean (mean canonical correlation), "
-     "cca_mean_squared, null_cca_mean_squared (its expectation for unrelated Gaussian "
-     "data), forced_ones (canonical correlations that are 1 whatever the data, because "
-     "there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b, "
-     "svcca_variance and svcca_sv_sum, cka, cka_debiased. Beside each of cca, svcca, cka "
+     "One row a pair of layers: a, b, and for each measure its similarity under its own name "
+     "(regression: regression_a_to_b and regression_b_to_a) and its distance: the angle "
+     "arccos s for cka, cka_debiased, procrustes, shape, and 1 - s for the others. cca "
+     "also gives cca_mean, the same as cca, cca_mean_squared, null_cca_mean_squared (its "
+     "expectation for unrelated Gaussian data) and forced_ones (canonical correlations that "
+     "are 1 whatever the data, because there are too few samples); svcca gives svcca_k_a, "
+     "svcca_k_b, svcca_variance and svcca_sv_sum (of `rule`, or of both_rules); pwcca gives "
+     "pwcca_a and pwcca_b by the weights of either side; procrustes gives "
+     "procrustes_distance2 = 2 - 2 s. Beside each of cca, svcca, cka "
      "and cka_debiased what unrelated layers show: null_mean and null_sd, z (distance from "
      "that mean in sd), adjusted (0 for chance, 1 for equality), p (of a score at least "
      "as high; for cca and svcca of their mean square). For cca and svcca also null_edge "
      "(where Wachter's law of the correlations ends) and significant_directions (at 5 %, "
      "by Bartlett's and Lawley's test). They hold for Gaussian data; for cka, null_mean "
-     "and null_sd for any data under permutation of its samples."},
+     "and null_sd for any data under permutation of its samples. Their p takes singular "
+     "values, and is null where no measure needs those."},
     {TG_OUT_VALUE, "peers", "array", "",
      "With `compare_with`, one row a pair and number: a, b, peer, measure, sense "
      "(similarity or distance), value (null where the peer stops or prints rounding noise), "
@@ -106,14 +135,26 @@ static const struct tg_output outputs[] = {
      "With `influence`, linear CKA of each pair without each sample."},
     {TG_OUT_ARRAY, "influence_cka_debiased", "float64", "P,n",
      "With `influence`, the same for debiased CKA."},
-    {TG_OUT_ARRAY, "cca", "float64", "L,L", "Mean canonical correlation of every pair."},
+    {TG_OUT_ARRAY, "cca", "float64", "L,L",
+     "Mean canonical correlation of every pair; like all L x L arrays 1 on the diagonal and "
+     "NaN for pairs that were not compared."},
     {TG_OUT_ARRAY, "svcca", "float64", "L,L", "SVCCA of every pair by `rule`."},
     {TG_OUT_ARRAY, "cka", "float64", "L,L", "Linear CKA of every pair."},
     {TG_OUT_ARRAY, "cka_debiased", "float64", "L,L",
      "Debiased linear CKA of every pair; may be below 0."},
+    {TG_OUT_ARRAY, "pwcca", "float64", "L,L",
+     "With `pwcca` asked for, projection-weighted canonical correlation of every pair."},
+    {TG_OUT_ARRAY, "procrustes", "float64", "L,L",
+     "With `procrustes` asked for, similarity by the best rotation, "
+     "||X^T Y||_* / (||X|| ||Y||)."},
+    {TG_OUT_ARRAY, "shape", "float64", "L,L",
+     "With `shape` asked for, the same of layers whitened as far as shape_alpha says."},
+    {TG_OUT_ARRAY, "regression", "float64", "L,L",
+     "With `regression` asked for, R squared of the column's layer by linear regression on "
+     "the row's layer."},
     {TG_OUT_ARRAY, "singular_values", "float64", "L,D",
      "Singular values of each centred layer, padded with 0 to the largest number of "
-     "units D."},
+     "units D. With measures that need them: svcca, shape, regression."},
     {TG_OUT_ARRAY, "cca_correlations", "float64", "P,D",
      "Canonical correlations of each of the P pairs in the order of `pairs`, padded with "
      "0. Left out, with a warning, where all pairs together have too many."},
@@ -138,13 +179,22 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "null_spectrum", "", "",
      "Canonical correlations of the first 4 pairs, each with those that unrelated layers of "
      "its ranks would show."},
+    {TG_OUT_FIGURE, "pwcca_heatmap", "", "",
+     "With `pwcca` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "procrustes_heatmap", "", "",
+     "With `procrustes` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "shape_heatmap", "", "", "With `shape` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "regression_heatmap", "", "",
+     "With `regression` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "spectrum", "", "",
      "Singular values of each layer, of the first 12 layers."},
     {TG_OUT_QUALITY, "layers", "array", "",
-     "One row a layer: name, route (gram, gram_cholesky or qr: how the basis was made, "
-     "by the condition), condition, orthogonality_error (largest entry of U^T U - I)."},
-    {TG_OUT_QUALITY, "orthogonality_error", "number", "",
-     "The largest of all layers; canonical correlations are about as accurate."},
+     "One row a layer: name, route (none, cholesky, gram, gram_cholesky or qr: how the basis "
+     "was made, by what is needed and by the condition), condition (an estimate on the route "
+     "cholesky), error (about the most that a correlation is wrong by), "
+     "orthogonality_error (largest entry of U^T U - I; null where U was not formed)."},
+    {TG_OUT_QUALITY, "correlation_error", "number", "",
+     "The largest error of all layers: canonical correlations are about as accurate."},
 };
 
 static void check_pair_inputs(const struct tg_job_input *layers,
@@ -175,10 +225,11 @@ static void check(const struct tg_job *job, struct tg_report *report)
     const struct svcca_params *p = job->params;
     if (!p->measures)
         tg_fault_add_value(report, TG_INVALID, "/params/measures", "[]",
-                           "cca, svcca, cka, cka_debiased", "Name at least one measure.");
+                           "any of the measures", "Name at least one measure.");
     check_pair_inputs(layers, sides[0], sides[1], report);
     svcca_check_layers(job, report);
     svcca_check_ids(job, report);
+    svcca_check_grid(job, report);
     for (size_t i = 0; parts[i]; i++)
         if (parts[i]->check)
             parts[i]->check(job, report);
@@ -188,29 +239,6 @@ void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook)
 {
     work->hook[work->options.nhooks++] = *hook;
     work->options.hook = work->hook;
-}
-
-/* The layers of either form of input. */
-static enum tg_err collect(struct svcca_work *work)
-{
-    const struct tg_job_input *layers = tg_job_input(work->job, "layers");
-    work->nlayers = layers->n ? layers->n : 2;
-    work->layers = calloc(work->nlayers, sizeof(*work->layers));
-    work->fold = calloc(work->nlayers, sizeof(*work->fold));
-    if (!work->layers || !work->fold)
-        return TG_NOMEM;
-    for (size_t i = 0; i < work->nlayers; i++) {
-        const struct tg_bound *array = svcca_layer(work->job, i, &work->layers[i].name);
-        if (!svcca_fold(work->params, &array->mat, &work->fold[i], &work->layers[i].mat))
-            TG_BUG("a layer that check() would have refused");
-    }
-    return TG_OK;
-}
-
-static void release(struct svcca_work *work)
-{
-    free(work->layers);
-    free(work->fold);
 }
 
 /*
@@ -226,8 +254,12 @@ static enum tg_err prepare(const struct tg_job *job, struct tg_arena *arena,
     work->options = (struct tg_svcca_options){.measures = p->measures,
                                               .threshold = p->threshold,
                                               .rule = (enum tg_svcca_rule)p->rule,
-                                              .rank_tolerance = p->rank_tolerance};
-    TG_TRY(collect(work));
+                                              .both_rules = p->both_rules,
+                                              .rank_tolerance = p->rank_tolerance,
+                                              .pwcca_first = p->pwcca_weights == 1,
+                                              .shape_alpha = p->shape_alpha,
+                                              .max_directions = p->max_directions};
+    TG_TRY(svcca_collect(work));
     for (size_t i = 0; parts[i]; i++)
         if (parts[i]->prepare)
             TG_TRY(parts[i]->prepare(work, i, arena, cost));
@@ -250,7 +282,7 @@ static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
         *cost = (struct tg_cost){.peak_bytes = scores.bytes + tg_arena_high_water(arena),
                                  .flops = scores.flops + extra.flops,
                                  .read_bytes = scores.read_bytes + extra.read_bytes};
-    release(&work);
+    svcca_release(&work);
     tg_arena_free(arena);
     return err;
 }
@@ -280,7 +312,7 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
     enum tg_err err = prepare(job, ctx->arena, &work, &extra);
     if (!err)
         err = run_work(&work, ctx, result);
-    release(&work);
+    svcca_release(&work);
     return err;
 }
 
@@ -289,14 +321,18 @@ static const char example[] =
     " \"params\": {\"threshold\": 0.99},\n"
     " \"inputs\": {\"layers\": {\n"
     "   \"fc1\": [[0.1, 1.2, 0.4], [0.9, 0.3, 0.8], [1.7, 0.2, 0.1], [0.4, 1.1, 0.9],\n"
-    "           [1.2, 0.8, 0.3], [0.2, 0.5, 1.4], [1.0, 0.0, 0.6], [0.6, 1.5, 1.1]],\n"
+    "           [1.2, 0.8, 0.3], [0.2, 0.5, 1.4], [1.0, 0.0, 0.6], [0.6, 1.5, 1.1],\n"
+    "           [1.4, 0.6, 0.7], [0.3, 0.9, 1.2], [0.8, 1.3, 0.2], [1.1, 0.4, 1.0],\n"
+    "           [0.5, 0.7, 0.5], [1.6, 1.0, 0.9], [0.7, 0.1, 1.3], [1.3, 1.4, 0.0]],\n"
     "   \"fc2\": [[0.3, 2.1], [1.1, 1.4], [1.9, 0.7], [0.8, 2.4],\n"
-    "           [1.3, 1.5], [0.7, 2.2], [1.2, 0.9], [1.0, 3.0]]}}}\n";
+    "           [1.3, 1.5], [0.7, 2.2], [1.2, 0.9], [1.0, 3.0],\n"
+    "           [1.6, 1.2], [0.5, 1.8], [1.0, 2.2], [1.4, 1.1],\n"
+    "           [0.6, 1.6], [1.7, 1.9], [0.9, 0.8], [1.5, 2.3]]}}}\n";
 
 const struct tg_kind tg_kind_svcca = {
     .name = "svcca",
     .version = 1,
-    .title = "Similarity of representations (CCA, SVCCA, CKA)",
+    .title = "Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes)",
     .summary = "Compares layers of neural networks by their activations on the same "
                "samples: every pair of the layers given, each layer decomposed once. "
                "Canonical correlations ignore any invertible linear map of the units; "

@@ -62,7 +62,9 @@ static enum tg_err prepare(struct svcca_work *work, size_t place, struct tg_aren
         cost->flops += 16.0 * (double)pairs * (double)(n * local.d * local.most);
         cost->flops +=
             20.0 * (double)pairs * (double)local.d * (double)(local.d * local.d);
-        svcca_add_hook(work, &(struct tg_svcca_hook){.arg = state, .pair = on_pair});
+        svcca_add_hook(work, &(struct tg_svcca_hook){.arg = state,
+                                                     .needs = TG_BASIS_U | TG_BASIS_S,
+                                                     .pair = on_pair});
     }
     if (state)
         *state = local;

@@ -54,7 +54,9 @@ static enum tg_err prepare(struct svcca_work *work, size_t place, struct tg_aren
     }
     if (!local.left_out)
         svcca_add_hook(work, &(struct tg_svcca_hook){
-                                 .arg = state, .needs = TG_BASIS_ALL, .pair = on_pair});
+                                 .arg = state,
+                                 .needs = TG_BASIS_ALL | TG_BASIS_U,
+                                 .pair = on_pair});
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 

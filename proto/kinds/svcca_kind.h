@@ -2,7 +2,8 @@
 /*
  * What the files of the kind svcca share.
  *
- * DESIGN. svcca.c has the tables and the way of a job; svcca_result.c turns scores into the
+ * DESIGN. svcca.c has the tables and the way of a job; svcca_grid.c the layers, their labels
+ * and the pairs; svcca_result.c turns scores into the
  * answer. What a job may ask beside scores (a null, intervals, directions) is a part: a file
  * svcca_<part>.c, whose struct svcca_part stands in the list of svcca.c. A part hooks into
  * the analysis (svcca/svcca.h), so that layers are still decomposed once and pairs are
@@ -23,12 +24,17 @@ struct svcca_params {
     uint64_t measures;
     double threshold;
     int rule;
+    bool both_rules;
     double rank_tolerance;
     int layout, reduction;
     uint64_t compare_with;
     double google_epsilon;
     bool influence;
     int64_t return_directions;
+    int pwcca_weights;
+    double shape_alpha;
+    int pairs;
+    int64_t max_directions;
 };
 
 enum { SVCCA_MAX_PARTS = 8 };
@@ -37,8 +43,11 @@ enum { SVCCA_MAX_PARTS = 8 };
 struct svcca_work {
     const struct tg_job *job;
     const struct svcca_params *params;
-    struct tg_svcca_layer *layers;
-    struct tg_fold *fold; /* what the layers' matrices are read through */
+    struct tg_svcca_layer *layers; /* named by label */
+    const struct tg_bound **bound; /* what each came from */
+    char *text;                    /* labels and keys */
+    struct tg_fold *fold;          /* what the layers' matrices are read through */
+    struct tg_svcca_compared *compared;
     size_t nlayers;
     struct tg_svcca_options options; /* hook points at the hooks below */
     struct tg_svcca_hook hook[SVCCA_MAX_PARTS];
@@ -61,6 +70,13 @@ struct svcca_part {
     enum tg_err (*finish)(const struct svcca_work *work, size_t place,
                           const struct tg_ctx *ctx, struct tg_result *result);
 };
+
+/* The layers and the pairs of a job; TG_NOMEM. svcca_release() also after a failure. */
+TG_MUST_CHECK enum tg_err svcca_collect(struct svcca_work *work);
+void svcca_release(struct svcca_work *work);
+
+/* Faults of what is to be compared with what. */
+void svcca_check_grid(const struct tg_job *job, struct tg_report *report);
 
 /* To be called by prepare(), at most once a part. */
 void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook);

@@ -3,6 +3,7 @@
 #include "proto/kinds/svcca_kind.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/figure.h"
@@ -22,25 +23,45 @@ bool svcca_wants(const struct svcca_work *work, enum tg_svcca_measure measure)
     return work->options.measures >> measure & 1;
 }
 
+static json_t *int_or_null(bool known, int64_t x)
+{
+    return known ? json_integer(x) : json_null();
+}
+
 static json_t *layer_row(const struct svcca_work *work, int64_t index)
 {
     const struct tg_basis *layer = &work->svcca.basis[index];
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "name", layer->name, "n",
-                     (json_int_t)layer->n, "d", (json_int_t)layer->d, "constant_units",
-                     (json_int_t)layer->constant_units, "rank", (json_int_t)layer->rank,
-                     "condition", svcca_real_or_null(layer->rank ? layer->condition : NAN),
-                     "k_variance", (json_int_t)layer->k[TG_SVCCA_VARIANCE], "k_sv_sum",
-                     (json_int_t)layer->k[TG_SVCCA_SV_SUM]);
+    const struct tg_bound *bound = work->bound[index];
+    bool spectrum = tg_svcca_has_spectra(&work->options) || layer->rank == 0;
+    json_t *row =
+        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "name", layer->name, "n",
+                  (json_int_t)layer->n, "d", (json_int_t)layer->d, "constant_units",
+                  (json_int_t)layer->constant_units, "rank",
+                  int_or_null(layer->rank >= 0, layer->rank), "condition",
+                  svcca_real_or_null(layer->rank ? layer->condition : NAN), "k_variance",
+                  int_or_null(spectrum, layer->k[TG_SVCCA_VARIANCE]), "k_sv_sum",
+                  int_or_null(spectrum, layer->k[TG_SVCCA_SV_SUM]));
+    int bad = row ? 0 : -1;
+    if (row && bound->model)
+        bad |= json_object_set_new(row, "model", json_string(bound->model));
+    if (row && bound->step >= 0)
+        bad |= json_object_set_new(row, "step", json_integer(bound->step));
+    if (!bad)
+        return row;
+    json_decref(row);
+    return NULL;
 }
 
 static json_t *quality_row(const struct svcca_work *work, int64_t index)
 {
     const struct tg_basis *layer = &work->svcca.basis[index];
-    return json_pack("{s:s, s:s, s:o, s:o}", "name", layer->name, "route",
+    bool decomposed = layer->rank > 0;
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", layer->name, "route",
                      tg_basis_route_name(layer->route), "condition",
-                     svcca_real_or_null(layer->rank ? layer->condition : NAN),
+                     svcca_real_or_null(decomposed ? layer->condition : NAN), "error",
+                     svcca_real_or_null(decomposed ? layer->error : NAN),
                      "orthogonality_error",
-                     svcca_real_or_null(layer->rank ? layer->orthogonality : NAN));
+                     svcca_real_or_null(decomposed ? layer->orthogonality : NAN));
 }
 
 /* The real columns of the table of pairs. */
@@ -58,7 +79,37 @@ static const struct {
     {"svcca_sv_sum", TG_SVCCA_SVCCA, offsetof(struct tg_svcca_pair, svcca[TG_SVCCA_SV_SUM])},
     {"cka", TG_SVCCA_CKA, offsetof(struct tg_svcca_pair, cka)},
     {"cka_debiased", TG_SVCCA_CKA_DEBIASED, offsetof(struct tg_svcca_pair, cka_debiased)},
+    {"pwcca", TG_SVCCA_PWCCA, offsetof(struct tg_svcca_pair, pwcca)},
+    {"pwcca_a", TG_SVCCA_PWCCA, offsetof(struct tg_svcca_pair, pwcca_a)},
+    {"pwcca_b", TG_SVCCA_PWCCA, offsetof(struct tg_svcca_pair, pwcca_b)},
+    {"procrustes", TG_SVCCA_PROCRUSTES, offsetof(struct tg_svcca_pair, procrustes)},
+    {"shape", TG_SVCCA_SHAPE, offsetof(struct tg_svcca_pair, shape)},
+    {"regression_a_to_b", TG_SVCCA_REGRESSION, offsetof(struct tg_svcca_pair, r2_a_to_b)},
+    {"regression_b_to_a", TG_SVCCA_REGRESSION, offsetof(struct tg_svcca_pair, r2_b_to_a)},
 };
+
+/* "<measure>_distance" of each measure that is asked for. */
+static int add_distances(const struct svcca_work *work, const struct tg_svcca_pair *pair,
+                         json_t *row)
+{
+    const double similarity[TG_SVCCA_MEASURES] = {
+        pair->cca_mean,   pair->svcca[work->options.rule], pair->cka,   pair->cka_debiased,
+        pair->pwcca, pair->procrustes, pair->shape, NAN};
+    char name[40];
+    int bad = 0;
+    for (int i = 0; i < TG_SVCCA_REGRESSION; i++) {
+        enum tg_svcca_measure measure = (enum tg_svcca_measure)i;
+        if (!svcca_wants(work, measure))
+            continue;
+        snprintf(name, sizeof(name), "%s_distance", svcca_measure_names[i]);
+        bad |= json_object_set_new(
+            row, name, svcca_real_or_null(tg_svcca_distance(measure, similarity[i])));
+    }
+    if (svcca_wants(work, TG_SVCCA_PROCRUSTES))
+        bad |= json_object_set_new(row, "procrustes_distance2",
+                                   svcca_real_or_null(2 - 2 * pair->procrustes));
+    return bad;
+}
 
 static json_t *pair_row(const struct svcca_work *work, int64_t index)
 {
@@ -68,8 +119,10 @@ static json_t *pair_row(const struct svcca_work *work, int64_t index)
     enum tg_svcca_rule rule = work->options.rule;
     json_t *row = json_pack("{s:s, s:s}", "a", a->name, "b", b->name);
     int bad = row ? 0 : -1;
-    if (row && svcca_wants(work, TG_SVCCA_CCA))
+    if (row && svcca_wants(work, TG_SVCCA_CCA)) {
+        bad |= json_object_set_new(row, "cca", svcca_real_or_null(pair->cca_mean));
         bad |= json_object_set_new(row, "forced_ones", json_integer(pair->forced_ones));
+    }
     if (row && svcca_wants(work, TG_SVCCA_SVCCA))
         bad |= json_object_update_new(
             row, json_pack("{s:o, s:I, s:I}", "svcca", svcca_real_or_null(pair->svcca[rule]),
@@ -81,6 +134,8 @@ static json_t *pair_row(const struct svcca_work *work, int64_t index)
         if (svcca_wants(work, pair_reals[i].measure))
             bad |= json_object_set_new(row, pair_reals[i].name, svcca_real_or_null(x));
     }
+    if (row)
+        bad |= add_distances(work, pair, row);
     if (!bad)
         return row;
     json_decref(row);
@@ -101,34 +156,42 @@ static json_t *table_of(const struct svcca_work *work, int64_t rows,
     return NULL;
 }
 
-static void put_arrays(const struct tg_svcca *svcca, struct tg_result *result)
+static void put_arrays(const struct svcca_work *work, struct tg_result *result)
 {
+    const struct tg_svcca *svcca = &work->svcca;
     const int64_t square[] = {svcca->nlayers, svcca->nlayers};
     const int64_t spectra[] = {svcca->nlayers, svcca->max_d};
     const int64_t lists[] = {svcca->npairs, svcca->max_d};
     for (int i = 0; i < TG_SVCCA_MEASURES; i++)
         if (svcca->matrix[i])
             tg_result_array_f64(result, svcca_measure_names[i], svcca->matrix[i], 2, square);
-    tg_result_array_f64(result, "singular_values", svcca->singular_values, 2, spectra);
+    if (tg_svcca_has_spectra(&work->options))
+        tg_result_array_f64(result, "singular_values", svcca->singular_values, 2, spectra);
     if (svcca->cca_rho)
         tg_result_array_f64(result, "cca_correlations", svcca->cca_rho, 2, lists);
     if (svcca->svcca_rho)
         tg_result_array_f64(result, "svcca_correlations", svcca->svcca_rho, 2, lists);
 }
 
-static void put_figures(const struct tg_svcca *svcca, struct tg_result *result)
+static void put_figures(const struct svcca_work *work, struct tg_result *result)
 {
-    static const char *const titles[] = {"Mean canonical correlation", "SVCCA",
-                                         "Linear CKA", "Debiased linear CKA"};
-    static const char *const names[] = {"cca_heatmap", "svcca_heatmap", "cka_heatmap",
-                                        "cka_debiased_heatmap"};
+    static const char *const titles[] = {
+        "Mean canonical correlation", "SVCCA", "Linear CKA", "Debiased linear CKA",
+        "Projection-weighted CCA", "Procrustes similarity", "Shape similarity",
+        "R squared of column by row"};
+    const struct tg_svcca *svcca = &work->svcca;
     size_t l = (size_t)svcca->nlayers;
-    for (int i = 0; i < TG_SVCCA_MEASURES; i++)
+    char name[40];
+    for (int i = 0; i < TG_SVCCA_MEASURES; i++) {
+        snprintf(name, sizeof(name), "%s_heatmap", svcca_measure_names[i]);
         if (svcca->matrix[i] && l <= MAX_HEATMAP)
-            tg_result_figure(result, names[i], titles[i],
-                             tg_figure_heatmap(titles[i], "layer", "layer", svcca_measure_names[i],
-                                               svcca->name, l, svcca->name, l,
-                                               svcca->matrix[i]));
+            tg_result_figure(result, name, titles[i],
+                             tg_figure_heatmap(titles[i], "layer", "layer",
+                                               svcca_measure_names[i], svcca->name, l,
+                                               svcca->name, l, svcca->matrix[i]));
+    }
+    if (!tg_svcca_has_spectra(&work->options))
+        return;
     struct tg_series series[MAX_SPECTRA];
     size_t count = l < MAX_SPECTRA ? l : MAX_SPECTRA;
     for (size_t i = 0; i < count; i++)
@@ -150,7 +213,7 @@ static void warn_layers(const struct tg_svcca *svcca, struct tg_result *result)
                 "Layer \"%s\" is the same for every sample, so nothing can be said about "
                 "its similarity.",
                 layer->name);
-        else if (layer->rank < layer->d)
+        else if (layer->rank > 0 && layer->rank < layer->d)
             tg_result_warn(
                 result, "rank-deficient",
                 "Layer \"%s\" has %lld units but rank %lld (%lld never change, the rest "
@@ -207,16 +270,16 @@ json_t *svcca_pair_row(const struct tg_result *result, int64_t index)
 void svcca_put_scores(const struct svcca_work *work, struct tg_result *result)
 {
     const struct tg_svcca *svcca = &work->svcca;
-    double orthogonality = 0;
+    double error = 0;
     for (int64_t i = 0; i < svcca->nlayers; i++)
-        orthogonality = fmax(orthogonality, svcca->basis[i].orthogonality);
+        error = fmax(error, svcca->basis[i].error);
     tg_result_int(result, "n", svcca->n);
     tg_result_value(result, "layers", table_of(work, svcca->nlayers, layer_row));
     tg_result_value(result, "pairs", table_of(work, svcca->npairs, pair_row));
     tg_result_quality_value(result, "layers", table_of(work, svcca->nlayers, quality_row));
-    tg_result_quality_real(result, "orthogonality_error", orthogonality);
-    put_arrays(svcca, result);
-    put_figures(svcca, result);
+    tg_result_quality_real(result, "correlation_error", error);
+    put_arrays(work, result);
+    put_figures(work, result);
     warn_layers(svcca, result);
     warn_pairs(work, result);
 }

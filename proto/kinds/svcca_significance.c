@@ -50,18 +50,21 @@ static bool put_cca(json_t *row, const char *measure, int64_t n, int64_t r_a, in
                    : json_null()) == 0;
 }
 
-/* Traces of a layer's Gram matrix in units of its largest eigenvalue. */
-static struct tg_gram_trace trace_of(const struct tg_basis *layer)
+/* Traces of a layer's Gram matrix, in units of the scaled layer; NaN for what is not known. */
+static struct tg_gram_trace trace_of(const struct tg_basis *layer, bool spectrum)
 {
-    struct tg_gram_trace trace = {0};
-    for (int64_t i = 0; i < layer->rank; i++) {
-        double share = layer->s[i] / layer->s[0], square = share * share;
+    struct tg_gram_trace trace = {
+        .one = layer->norm2, .two = layer->gram_norm2, .three = NAN};
+    if (spectrum)
+        trace.one = trace.two = trace.three = 0;
+    for (int64_t i = 0; spectrum && i < layer->rank; i++) {
+        double sigma = layer->s[i] * layer->scale, square = sigma * sigma;
         trace.one += square;
         trace.two += square * square;
         trace.three += square * square * square;
     }
     for (int64_t i = 0; i < layer->n; i++)
-        trace.diagonal2 += layer->row_norm2[i] * layer->row_norm2[i];
+        trace.diagonal2 += layer->x_row2[i] * layer->x_row2[i];
     return trace;
 }
 
@@ -72,7 +75,8 @@ static bool put_cka(json_t *row, const char *measure, const struct tg_chance *nu
            set_real(row, measure, "null_sd", null->sd) &&
            set_real(row, measure, "adjusted", tg_chance_adjust(null, score)) &&
            set_real(row, measure, "z", tg_chance_z(null, score)) &&
-           set_real(row, measure, "p", tg_chance_p(null, score));
+           set_real(row, measure, "p",
+                    isfinite(null->skewness) ? tg_chance_p(null, score) : NAN);
 }
 
 /* All of a pair; false without memory. */
@@ -109,7 +113,7 @@ static bool put_pair(const struct svcca_work *work, int64_t index,
 static bool comparable(const struct tg_svcca *svcca, int64_t index)
 {
     const struct tg_svcca_pair *pair = &svcca->pair[index];
-    return svcca->basis[pair->a].rank > 0 && svcca->basis[pair->b].rank > 0;
+    return svcca->basis[pair->a].rank && svcca->basis[pair->b].rank;
 }
 
 /* The correlations of the first pairs, each with what unrelated layers would show. */
@@ -172,7 +176,7 @@ static enum tg_err finish(const struct svcca_work *work, size_t place,
     struct tg_gram_trace *trace = calloc((size_t)svcca->nlayers, sizeof(*trace));
     enum tg_err err = trace ? TG_OK : TG_NOMEM;
     for (int64_t i = 0; !err && i < svcca->nlayers; i++)
-        trace[i] = trace_of(&svcca->basis[i]);
+        trace[i] = trace_of(&svcca->basis[i], tg_svcca_has_spectra(&work->options));
     for (int64_t i = 0; !err && i < svcca->npairs; i++) {
         json_t *row = svcca_pair_row(result, i);
         err = tg_ctx_poll(ctx);

@@ -69,6 +69,34 @@ def cka_debiased(x, y):
     return float(np.sum(k * l) / np.sqrt(np.sum(k * k) * np.sum(l * l)))
 
 
+def pwcca(x, y):
+    """By the weights of x: alpha_i = sum_j |<h_i, x_j>| with h the variates of x."""
+    bases = []
+    for z in (x, y):
+        u, s, _ = la.svd(z, full_matrices=False)
+        bases.append(u[:, : rank_of(s, z.shape)])
+    left, rho, _ = la.svd(bases[0].T @ bases[1], full_matrices=False)
+    alpha = np.abs((bases[0] @ left).T @ x).sum(axis=1)
+    return float(alpha @ np.minimum(rho, 1) / alpha.sum())
+
+
+def procrustes(x, y):
+    return float(la.svdvals(x.T @ y).sum() / (la.norm(x) * la.norm(y)))
+
+
+def whitened(x, alpha=0.5):
+    """X (alpha I + (1 - alpha) (X^T X)^(-1/2)) within the rank."""
+    u, s, vt = la.svd(x, full_matrices=False)
+    r = rank_of(s, x.shape)
+    return (u[:, :r] * (alpha * s[:r] + 1 - alpha)) @ vt[:r]
+
+
+def regression(x, y):
+    """R squared of y explained by x."""
+    fit = la.lstsq(x, y)[0]
+    return 1 - float(la.norm(y - x @ fit) ** 2 / la.norm(y) ** 2)
+
+
 def cases():
     rng = np.random.default_rng(20171205)
 
@@ -123,7 +151,9 @@ def main():
             out.append(
                 f"pair {forced} " + numbers(
                     [rho.mean(), np.mean(rho**2), svcca(x, y, 2)[0], svcca(x, y, 1)[0],
-                     cka(x, y), cka_debiased(x, y)]))
+                     cka(x, y), cka_debiased(x, y), pwcca(x, y), pwcca(y, x),
+                     procrustes(x, y), procrustes(whitened(x), whitened(y)),
+                     regression(x, y), regression(y, x)]))
             out.append(f"{len(rho)} {numbers(rho)}")
     path = pathlib.Path(__file__).with_suffix(".txt")
     path.write_text("\n".join(out) + "\n")

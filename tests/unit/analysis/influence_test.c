@@ -33,7 +33,8 @@ static struct tg_svcca_pair scores(const double *x, const double *y, int64_t n,
     struct tg_svcca_layer layers[] = {{.name = "x"}, {.name = "y"}};
     ck_assert(tg_mat_init(&layers[0].mat, x, TG_F64, 2, (int64_t[]){n, DA}, false));
     ck_assert(tg_mat_init(&layers[1].mat, y, TG_F64, 2, (int64_t[]){n, DB}, false));
-    struct tg_svcca_hook hook = {.arg = found, .needs = TG_BASIS_ALL, .pair = on_pair};
+    struct tg_svcca_hook hook = {
+        .arg = found, .needs = TG_BASIS_ALL | TG_BASIS_U, .pair = on_pair};
     struct tg_svcca_options options = {.measures = 15, .threshold = 0.99};
     struct tg_ctx ctx = {.arena = tg_arena_new(1 << 24), .lanes = 1};
     struct tg_svcca svcca;

@@ -303,6 +303,27 @@ END_TEST
 
 /* Symmetric eigenproblem ------------------------------------------------------------- */
 
+/* The last eigenvectors by values: few of them, then all. */
+static void assert_leading(int64_t n, const double *a, const double *w, double tolerance)
+{
+    const int64_t counts[] = {1, (n + 9) / 10, n};
+    double *reduced = copy_of(a, n * n), *values = numbers(n), *v = numbers(n * n);
+    double *work = numbers((int64_t)tg_eigh_steps_work(n));
+    ck_assert_int_eq(tg_eigh_values(&serial, n, reduced, (size_t)n, values, work), TG_OK);
+    ck_assert_double_le(distance(w, values, n), tolerance);
+    for (int c = 0; c < 3; c++) {
+        int64_t k = counts[c];
+        ck_assert_int_eq(
+            tg_eigh_vectors(&serial, n, reduced, (size_t)n, k, v, (size_t)k, work), TG_OK);
+        ck_assert_double_le(loss_of_orthogonality(n, k, v), 20 * (double)n * DBL_EPSILON);
+        double *av = product(TG_N, TG_N, n, k, n, a, n, v, k);
+        for (int64_t i = 0; i < n * k; i++)
+            MUST(fabs(av[i] - v[i] * w[n - 1 - i % k]) <= tolerance);
+        free(av);
+    }
+    free(reduced), free(values), free(v), free(work);
+}
+
 static void assert_eigh(int64_t n, const double *a, double scale)
 {
     double *v = copy_of(a, n * n), *w = numbers(n), *alone = numbers(n);
@@ -319,6 +340,7 @@ static void assert_eigh(int64_t n, const double *a, double scale)
     double *av = product(TG_N, TG_N, n, n, n, a, n, v, n);
     for (int64_t i = 0; i < n * n; i++)
         MUST(fabs(av[i] - v[i] * w[i % n]) <= tolerance);
+    assert_leading(n, a, w, tolerance);
     free(v), free(w), free(alone), free(lost), free(work), free(av);
 }
 

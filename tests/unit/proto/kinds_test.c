@@ -356,6 +356,30 @@ START_TEST(svcca_gives_only_the_measures_asked_for)
 }
 END_TEST
 
+START_TEST(svcca_compares_a_grid_as_it_is_told)
+{
+    const char *grid = "\"inputs\":{\"layers\":["
+                       "{\"name\":\"fc\",\"step\":0,\"data\":" A8 "},"
+                       "{\"name\":\"out\",\"step\":0,\"data\":" A8 "},"
+                       "{\"name\":\"fc\",\"step\":9,\"data\":" A8 "}]}}";
+    char text[1000];
+    struct work work;
+    snprintf(text, sizeof(text), "{\"kind\":\"svcca\",\"params\":{\"pairs\":\"final\"},%s",
+             grid);
+    require_run(&work, text);
+    json_t *rows = json_object_get(work.result.values, "pairs");
+    ck_assert_uint_eq(json_array_size(rows), 1);
+    json_t *row = json_array_get(rows, 0);
+    ck_assert_str_eq(json_string_value(json_object_get(row, "a")), "fc@0");
+    ck_assert_str_eq(json_string_value(json_object_get(row, "b")), "fc@9");
+    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "cka")), 1, 1e-14);
+    release(&work);
+    snprintf(text, sizeof(text),
+             "{\"kind\":\"svcca\",\"params\":{\"pairs\":\"across_models\"},%s", grid);
+    assert_fault(text, "/params/pairs", "one model");
+}
+END_TEST
+
 START_TEST(svcca_warns_of_what_is_not_in_the_data)
 {
     struct work work;
@@ -454,6 +478,7 @@ Suite *kinds_suite(void)
     tcase_add_test(svcca, svcca_is_told_what_axes_are);
     tcase_add_test(svcca, svcca_refuses_samples_that_are_not_the_same);
     tcase_add_test(svcca, svcca_gives_only_the_measures_asked_for);
+    tcase_add_test(svcca, svcca_compares_a_grid_as_it_is_told);
     tcase_add_test(svcca, svcca_warns_of_what_is_not_in_the_data);
     suite_add_tcase(suite, svcca);
     TCase *pca = tcase_create("pca");

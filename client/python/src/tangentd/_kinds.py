@@ -255,7 +255,7 @@ class KindMethods:
         b: Optional[ArrayLike] = None,
         sample_ids: Optional[ArrayList] = None,
         *,
-        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased"]] = (
+        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression"]] = (
             "cca",
             "svcca",
             "cka",
@@ -263,6 +263,7 @@ class KindMethods:
         ),
         threshold: float = 0.99,
         rule: Literal["variance", "sv_sum"] = "variance",
+        both_rules: bool = False,
         rank_tolerance: float = 0,
         layout: Literal["auto", "nd", "ntd", "nchw", "nhwc"] = "auto",
         reduction: Literal["flatten", "samples", "mean"] = "flatten",
@@ -271,6 +272,10 @@ class KindMethods:
         google_epsilon: float = 1e-10,
         influence: bool = False,
         return_directions: int = 0,
+        pwcca_weights: Literal["mean", "first"] = "mean",
+        shape_alpha: float = 0.5,
+        pairs: Literal["all", "same_layer", "final", "across_models"] = "all",
+        max_directions: int = 0,
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -278,7 +283,7 @@ class KindMethods:
         keep: bool = False,
         cache: bool = True,
     ) -> Job:
-        """Similarity of representations (CCA, SVCCA, CKA).
+        """Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes).
 
         Compares layers of neural networks by their activations on the same samples: every pair
         of the layers given, each layer decomposed once. Canonical correlations ignore any
@@ -288,28 +293,33 @@ class KindMethods:
 
         Parameters
         ----------
-        layers : 1 to 128 arrays of shape (n,d or as `layout` says)
+        layers : 1 to 512 arrays of shape (n,d or as `layout` says), with model and step
             Activations of two or more layers, one array each: rows are samples, columns are
             units, or see `layout`. All have the same samples in the same order; the number of
-            units may differ.
+            units may differ. In a grid, entries of one name are told apart by `model` and
+            `step`.
         a : array of shape (n,d or as `layout` says)
             One layer, when only two are compared. Goes with `b`.
         b : array of shape (n,d or as `layout` says)
             The other layer, for the same samples as `a`.
-        sample_ids : 1 to 128 arrays of shape (n)
+        sample_ids : 1 to 512 arrays of shape (n)
             Numbers that tell samples apart, one a row, in an array for each layer, under the
             layer's name (`a` and `b` where these are given). Layers whose ids differ in any row
             are refused, with the first one. Layers without ids are taken as they are.
-        measures : list of distinct names out of cca, svcca, cka, cka_debiased
-            Which measures to compute. All of them follow from one decomposition of each layer,
-            so leaving some out saves little.
+        measures : list of distinct names out of cca, svcca, cka, cka_debiased, pwcca,
+            procrustes, shape, regression
+            Which measures to compute. Only what they need is made: CKA and Procrustes need no
+            decomposition, SVCCA alone only the leading directions of each layer.
         threshold : number from 1e-06 to 1
             Share of a layer that the directions kept by SVCCA hold, by either rule. 1 keeps
             every direction and makes SVCCA equal to CCA.
         rule : one of variance, sv_sum
-            What `threshold` is a share of in the headline `svcca`: the variance (squared
-            singular values) or the sum of singular values, as in the paper's appendix. Both are
-            reported.
+            What `threshold` is a share of in `svcca`: the variance (squared singular values) or
+            the sum of singular values, as in the paper's appendix. The directions that either
+            keeps are always reported.
+        both_rules : true or false
+            Score SVCCA by the other rule as well. The sum of singular values keeps many more
+            directions and so costs more.
         rank_tolerance : number from 0 to 0.5
             Singular values below this share of the largest count as zero. 0 means max(n, d)
             times the machine epsilon.
@@ -336,6 +346,21 @@ class KindMethods:
         return_directions : integer from 0 to 100
             How many leading SVCCA directions of each pair to return: variates, coefficients,
             loadings and explained variance. With a `threshold` of 1 they are those of CCA.
+        pwcca_weights : one of mean, first
+            Whose units weigh the correlations in `pwcca`: those of both layers, and the mean of
+            the two is taken, or those of the first layer of a pair only, which halves the work.
+        shape_alpha : number from 0 to 1
+            Of the shape metric: layers become X (alpha I + (1 - alpha) (X^T X)^(-1/2)). 1 is
+            Procrustes, 0 whitens and leaves the mean canonical correlation; in between the
+            scale of a layer matters.
+        pairs : one of all, same_layer, final, across_models
+            Which pairs to compare: all; same_layer: entries of one name (over steps and
+            models); final: each with the last step of the same name and model; across_models:
+            entries of different models.
+        max_directions : integer from 0 to 1000000000, in directions
+            Room for this many directions a layer when only the leading ones are kept (SVCCA
+            without CCA): bounds the memory of a large grid. A layer that needs more fails the
+            job and tells how many. 0: room for all.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -357,22 +382,29 @@ class KindMethods:
             n : value, integer
                 Samples.
             layers : value, array
-                One row a layer: name, n, d, constant_units (that never change), rank, condition
+                One row a layer: name, model and step where given, n, d, constant_units (that
+                never change), rank (null when the measures need no decomposition), condition
                 (largest over smallest singular value within the rank), k_variance and k_sv_sum
-                (directions that hold `threshold` by either rule).
+                (directions that hold `threshold` by either rule; null when singular values were
+                not needed).
             pairs : value, array
-                One row a pair of layers: a, b, cca_mean (mean canonical correlation),
-                cca_mean_squared, null_cca_mean_squared (its expectation for unrelated Gaussian
-                data), forced_ones (canonical correlations that are 1 whatever the data, because
-                there are too few samples), svcca by `rule` with svcca_k_a and svcca_k_b,
-                svcca_variance and svcca_sv_sum, cka, cka_debiased. Beside each of cca, svcca,
-                cka and cka_debiased what unrelated layers show: null_mean and null_sd, z
-                (distance from that mean in sd), adjusted (0 for chance, 1 for equality), p (of
-                a score at least as high; for cca and svcca of their mean square). For cca and
-                svcca also null_edge (where Wachter's law of the correlations ends) and
-                significant_directions (at 5 %, by Bartlett's and Lawley's test). They hold for
-                Gaussian data; for cka, null_mean and null_sd for any data under permutation of
-                its samples.
+                One row a pair of layers: a, b, and for each measure its similarity under its
+                own name (regression: regression_a_to_b and regression_b_to_a) and its distance:
+                the angle arccos s for cka, cka_debiased, procrustes, shape, and 1 - s for the
+                others. cca also gives cca_mean, the same as cca, cca_mean_squared,
+                null_cca_mean_squared (its expectation for unrelated Gaussian data) and
+                forced_ones (canonical correlations that are 1 whatever the data, because there
+                are too few samples); svcca gives svcca_k_a, svcca_k_b, svcca_variance and
+                svcca_sv_sum (of `rule`, or of both_rules); pwcca gives pwcca_a and pwcca_b by
+                the weights of either side; procrustes gives procrustes_distance2 = 2 - 2 s.
+                Beside each of cca, svcca, cka and cka_debiased what unrelated layers show:
+                null_mean and null_sd, z (distance from that mean in sd), adjusted (0 for
+                chance, 1 for equality), p (of a score at least as high; for cca and svcca of
+                their mean square). For cca and svcca also null_edge (where Wachter's law of the
+                correlations ends) and significant_directions (at 5 %, by Bartlett's and
+                Lawley's test). They hold for Gaussian data; for cka, null_mean and null_sd for
+                any data under permutation of its samples. Their p takes singular values, and is
+                null where no measure needs those.
             peers : value, array
                 With `compare_with`, one row a pair and number: a, b, peer, measure, sense
                 (similarity or distance), value (null where the peer stops or prints rounding
@@ -387,16 +419,27 @@ class KindMethods:
             influence_cka_debiased : array, float64 (P,n)
                 With `influence`, the same for debiased CKA.
             cca : array, float64 (L,L)
-                Mean canonical correlation of every pair.
+                Mean canonical correlation of every pair; like all L x L arrays 1 on the
+                diagonal and NaN for pairs that were not compared.
             svcca : array, float64 (L,L)
                 SVCCA of every pair by `rule`.
             cka : array, float64 (L,L)
                 Linear CKA of every pair.
             cka_debiased : array, float64 (L,L)
                 Debiased linear CKA of every pair; may be below 0.
+            pwcca : array, float64 (L,L)
+                With `pwcca` asked for, projection-weighted canonical correlation of every pair.
+            procrustes : array, float64 (L,L)
+                With `procrustes` asked for, similarity by the best rotation, ||X^T Y||_* /
+                (||X|| ||Y||).
+            shape : array, float64 (L,L)
+                With `shape` asked for, the same of layers whitened as far as shape_alpha says.
+            regression : array, float64 (L,L)
+                With `regression` asked for, R squared of the column's layer by linear
+                regression on the row's layer.
             singular_values : array, float64 (L,D)
                 Singular values of each centred layer, padded with 0 to the largest number of
-                units D.
+                units D. With measures that need them: svcca, shape, regression.
             cca_correlations : array, float64 (P,D)
                 Canonical correlations of each of the P pairs in the order of `pairs`, padded
                 with 0. Left out, with a warning, where all pairs together have too many.
@@ -425,13 +468,23 @@ class KindMethods:
             null_spectrum : figure
                 Canonical correlations of the first 4 pairs, each with those that unrelated
                 layers of its ranks would show.
+            pwcca_heatmap : figure
+                With `pwcca` asked for, the same layer by layer.
+            procrustes_heatmap : figure
+                With `procrustes` asked for, the same layer by layer.
+            shape_heatmap : figure
+                With `shape` asked for, the same layer by layer.
+            regression_heatmap : figure
+                With `regression` asked for, the same layer by layer.
             spectrum : figure
                 Singular values of each layer, of the first 12 layers.
             layers : quality, array
-                One row a layer: name, route (gram, gram_cholesky or qr: how the basis was made,
-                by the condition), condition, orthogonality_error (largest entry of U^T U - I).
-            orthogonality_error : quality, number
-                The largest of all layers; canonical correlations are about as accurate.
+                One row a layer: name, route (none, cholesky, gram, gram_cholesky or qr: how the
+                basis was made, by what is needed and by the condition), condition (an estimate
+                on the route cholesky), error (about the most that a correlation is wrong by),
+                orthogonality_error (largest entry of U^T U - I; null where U was not formed).
+            correlation_error : quality, number
+                The largest error of all layers: canonical correlations are about as accurate.
 
         References
         ----------
@@ -446,6 +499,7 @@ class KindMethods:
                 "measures": measures,
                 "threshold": threshold,
                 "rule": rule,
+                "both_rules": both_rules,
                 "rank_tolerance": rank_tolerance,
                 "layout": layout,
                 "reduction": reduction,
@@ -453,6 +507,10 @@ class KindMethods:
                 "google_epsilon": google_epsilon,
                 "influence": influence,
                 "return_directions": return_directions,
+                "pwcca_weights": pwcca_weights,
+                "shape_alpha": shape_alpha,
+                "pairs": pairs,
+                "max_directions": max_directions,
             },
             {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
             name=name,

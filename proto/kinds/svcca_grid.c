@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The layers of a job, told apart by name, model and step, and which of them are compared. */
+#include "proto/kinds/svcca_kind.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALL, SAME_LAYER, FINAL, ACROSS_MODELS }; /* of the parameter `pairs` */
+
+/* Room for "model/name@step" and "sha256:key layout reduction". */
+static size_t room_of(const struct tg_bound *bound)
+{
+    size_t room = strlen(bound->name) + (bound->model ? strlen(bound->model) : 0) + 64;
+    return room + sizeof(bound->sha256) + (bound->key ? strlen(bound->key) : 0) + 2;
+}
+
+/* "name", "name@step", "model/name@step" in at most `room` bytes. */
+static void write_label(const struct tg_bound *bound, char *text, size_t room)
+{
+    const char *model = bound->model ? bound->model : "";
+    int n = snprintf(text, room, "%s%s%s", model, *model ? "/" : "", bound->name);
+    if (bound->step >= 0)
+        snprintf(text + n, room - (size_t)n, "@%lld", (long long)bound->step);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Whether b is the last step of what a is an earlier step of. */
+static bool is_final_of(const struct svcca_work *work, const struct tg_bound *a,
+                        const struct tg_bound *b)
+{
+    for (size_t i = 0; i < work->nlayers; i++) {
+        const struct tg_bound *other = work->bound[i];
+        if (!strcmp(other->name, b->name) && is_same(other->model, b->model) &&
+            other->step > b->step)
+            return false;
+    }
+    return !strcmp(a->name, b->name) && is_same(a->model, b->model) && a->step < b->step;
+}
+
+static bool is_compared(const struct svcca_work *work, size_t a, size_t b)
+{
+    const struct tg_bound *x = work->bound[a], *y = work->bound[b];
+    switch (work->params->pairs) {
+    case SAME_LAYER:
+        return !strcmp(x->name, y->name);
+    case FINAL:
+        return is_final_of(work, x, y) || is_final_of(work, y, x);
+    case ACROSS_MODELS:
+        return !is_same(x->model, y->model);
+    default:
+        return true;
+    }
+}
+
+static enum tg_err collect_pairs(struct svcca_work *work)
+{
+    size_t n = work->nlayers;
+    struct tg_svcca_compared *list = malloc(n * (n - 1) / 2 * sizeof(*list));
+    if (!list)
+        return TG_NOMEM;
+    work->compared = list;
+    for (size_t a = 0; a < n; a++)
+        for (size_t b = a + 1; b < n; b++)
+            if (is_compared(work, a, b))
+                *list++ = (struct tg_svcca_compared){(int64_t)a, (int64_t)b};
+    work->options.compared = work->compared;
+    work->options.ncompared = list - work->compared;
+    return TG_OK;
+}
+
+enum tg_err svcca_collect(struct svcca_work *work)
+{
+    const struct tg_job_input *layers = tg_job_input(work->job, "layers");
+    size_t n = layers->n ? layers->n : 2, room = 0;
+    work->nlayers = n;
+    work->layers = calloc(n, sizeof(*work->layers));
+    work->bound = calloc(n, sizeof(*work->bound));
+    work->fold = calloc(n, sizeof(*work->fold));
+    if (!work->layers || !work->bound || !work->fold)
+        return TG_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        work->bound[i] = svcca_layer(work->job, i, &work->layers[i].name);
+        if (!svcca_fold(work->params, &work->bound[i]->mat, &work->fold[i],
+                        &work->layers[i].mat))
+            TG_BUG("a layer that check() would have refused");
+        room += room_of(work->bound[i]);
+    }
+    char *text = work->text = malloc(room);
+    if (!text)
+        return TG_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct tg_bound *bound = work->bound[i];
+        char *end = text + room_of(bound);
+        write_label(bound, text, (size_t)(end - text));
+        if (layers->n)
+            work->layers[i].name = text;
+        text += strlen(text) + 1;
+        snprintf(text, (size_t)(end - text), "%s:%s %s %s", bound->sha256,
+                 bound->key ? bound->key : "", svcca_layout_names[work->params->layout],
+                 svcca_reduction_names[work->params->reduction]);
+        work->layers[i].key = text;
+        text = end;
+    }
+    return collect_pairs(work);
+}
+
+void svcca_release(struct svcca_work *work)
+{
+    free(work->layers);
+    free(work->bound);
+    free(work->fold);
+    free(work->text);
+    free(work->compared);
+}
+
+void svcca_check_grid(const struct tg_job *job, struct tg_report *report)
+{
+    static const char *const advice[] = {
+        "", "No two entries have the same name; give each its `step` or `model`.",
+        "No entry has a later `step` of the same name and model to be compared with.",
+        "All entries are of one model; give each its `model`."};
+    const struct tg_job_input *layers = tg_job_input(job, "layers");
+    struct svcca_work work = {.job = job, .params = job->params};
+    bool pair = tg_job_input(job, "a")->n && tg_job_input(job, "b")->n;
+    if (layers->n < 2 && !pair)
+        return; /* told before */
+    if (work.params->pairs == ALL || report->count)
+        return;
+    enum tg_err err = svcca_collect(&work);
+    if (err)
+        tg_fault_add(report, err, "/params/pairs", "There is no memory for the list of pairs.");
+    else if (work.options.ncompared == 0)
+        tg_fault_add(report, TG_INVALID, "/params/pairs", "%s", advice[work.params->pairs]);
+    svcca_release(&work);
+}
