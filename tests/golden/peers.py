@@ -5,7 +5,7 @@
     peers.py SVCCA ANATOME RESI NOTEBOOK
 
 The first three are checkouts of google/svcca (1f3fbf1), moskomule/anatome (2212a8c) and
-mklabunde/resi (24ab9e5); the last is representation_similarity/Demo.ipynb of
+mklabunde/resi (24ab9e5); the last holds the functions of representation_similarity/Demo.ipynb of
 google-research/google-research. Needs numpy, scipy, einops, loguru, torch and torchvision.
 """
 import importlib.util
