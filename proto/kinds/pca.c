@@ -28,13 +28,13 @@ static const struct tg_param params[] = {
         struct pca_params, reference, references, "\"first\"",
         "The point that is subtracted before products are taken. It does not change the "
         "result but its accuracy: take the point that most others are near."),
-    TG_P_INT(struct pca_params, from, 0, TG_PCA_MAX_POINTS - 1, "0", "",
+    TG_P_INT(struct pca_params, start, 0, TG_PCA_MAX_POINTS - 1, "0", "",
              "First point that is looked at, counted from 0. Another window or stride of the "
              "same array is answered from what is kept of it, without reading it again."),
-    TG_P_INT(struct pca_params, to, 0, TG_PCA_MAX_POINTS, "0", "",
+    TG_P_INT(struct pca_params, stop, 0, TG_PCA_MAX_POINTS, "0", "",
              "The point that is no longer looked at; 0: all points."),
     TG_P_INT(struct pca_params, stride, 1, TG_PCA_MAX_POINTS, "1", "",
-             "Only every stride-th point from `from` on is looked at."),
+             "Only every stride-th point from `start` on is looked at."),
     TG_P_BOOL(struct pca_params, return_gram, "false",
               "Also return the centred Gram matrix, from which every score and distance "
               "follows."),
@@ -108,11 +108,11 @@ static const struct tg_output outputs[] = {
 static void check_window(const struct pca_params *p, int64_t n, struct tg_report *report)
 {
     struct tg_pca_options window = {
-        .from = p->from, .to = p->to ? p->to : n, .stride = p->stride};
+        .from = p->start, .to = p->stop ? p->stop : n, .stride = p->stride};
     long long left = (long long)tg_pca_window(&window, n);
     if (left < TG_PCA_MIN_POINTS)
-        tg_fault_add(report, TG_INVALID, "/params/from",
-                     "`from`, `to` and `stride` leave %lld of %lld points; at least %d are "
+        tg_fault_add(report, TG_INVALID, "/params/start",
+                     "`start`, `stop` and `stride` leave %lld of %lld points; at least %d are "
                      "needed.",
                      left, (long long)n, TG_PCA_MIN_POINTS);
 }
@@ -150,8 +150,8 @@ static struct tg_pca_options options_of(const struct tg_job *job,
     return (struct tg_pca_options){.components = p->components,
                                    .reference =
                                        p->reference == REFERENCE_LAST ? data->t - 1 : 0,
-                                   .from = p->from,
-                                   .to = p->to ? p->to : data->t,
+                                   .from = p->start,
+                                   .to = p->stop ? p->stop : data->t,
                                    .stride = p->stride};
 }
 

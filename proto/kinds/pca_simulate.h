@@ -9,7 +9,7 @@
 #include "proto/kind.h"
 
 struct pca_params {
-    int64_t from, to, stride;
+    int64_t start, stop, stride;
     int64_t components;
     int reference;
     bool return_gram;

@@ -331,7 +331,7 @@ static const char example[] =
 
 const struct tg_kind tg_kind_svcca = {
     .name = "svcca",
-    .version = 1,
+    .version = 2,
     .title = "Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes)",
     .summary = "Compares layers of neural networks by their activations on the same "
                "samples: every pair of the layers given, each layer decomposed once. "

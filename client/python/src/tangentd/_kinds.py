@@ -30,8 +30,8 @@ class KindMethods:
         *,
         components: int = 10,
         reference: Literal["first", "last"] = "first",
-        from: int = 0,
-        to: int = 0,
+        start: int = 0,
+        stop: int = 0,
         stride: int = 1,
         return_gram: bool = False,
         simulate: bool = False,
@@ -69,13 +69,13 @@ class KindMethods:
         reference : one of first, last
             The point that is subtracted before products are taken. It does not change the
             result but its accuracy: take the point that most others are near.
-        from : integer from 0 to 4999
+        start : integer from 0 to 4999
             First point that is looked at, counted from 0. Another window or stride of the same
             array is answered from what is kept of it, without reading it again.
-        to : integer from 0 to 5000
+        stop : integer from 0 to 5000
             The point that is no longer looked at; 0: all points.
         stride : integer from 1 to 5000
-            Only every stride-th point from `from` on is looked at.
+            Only every stride-th point from `start` on is looked at.
         return_gram : true or false
             Also return the centred Gram matrix, from which every score and distance follows.
         simulate : true or false
@@ -225,8 +225,8 @@ class KindMethods:
             {
                 "components": components,
                 "reference": reference,
-                "from": from,
-                "to": to,
+                "start": start,
+                "stop": stop,
                 "stride": stride,
                 "return_gram": return_gram,
                 "simulate": simulate,
