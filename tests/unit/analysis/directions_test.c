@@ -36,7 +36,8 @@ static void find(struct fixture *f, double threshold)
 {
     ck_assert(tg_mat_init(&f->mat[0], f->x, TG_F64, 2, (int64_t[]){N, DA}, false));
     ck_assert(tg_mat_init(&f->mat[1], f->y, TG_F64, 2, (int64_t[]){N, DB}, false));
-    struct tg_svcca_layer layers[] = {{.name = "x", .mat = f->mat[0]}, {.name = "y", .mat = f->mat[1]}};
+    struct tg_svcca_layer layers[] = {{.name = "x", .mat = f->mat[0]},
+                                      {.name = "y", .mat = f->mat[1]}};
     struct tg_svcca_hook hook = {
         .arg = f, .needs = TG_BASIS_U | TG_BASIS_S, .pair = on_pair};
     struct tg_svcca_options options = {

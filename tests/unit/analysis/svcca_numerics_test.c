@@ -13,7 +13,8 @@ Suite *svcca_numerics_suite(void);
 
 enum { N = 60, D = 6 };
 
-static const struct tg_svcca_options every_measure = {.measures = 15, .threshold = 0.99, .both_rules = true};
+static const struct tg_svcca_options every_measure = {
+    .measures = 15, .threshold = 0.99, .both_rules = true};
 
 /* What a test looks at, after the arena is gone. */
 struct outcome {
