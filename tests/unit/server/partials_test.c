@@ -317,7 +317,7 @@ START_TEST(a_stream_gives_every_large_frame_before_the_end)
 {
     enum { SIDE = 100 };
     static double grid[SIDE * SIDE];
-    char id[TG_ID_SIZE], path[64], name[8];
+    char id[TG_ID_SIZE], path[64], name[24];
     for (int i = 0; i < SIDE * SIDE; i++)
         grid[i] = 1.0 / (i + 3);
     submit_job(id);
