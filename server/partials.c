@@ -198,7 +198,7 @@ bool tg_partials_show(struct tg_partials *partials, const char *id, double now,
     if (!job)
         job = add_locked(partials, id);
     bool tell = job && show_locked(partials, job, name, rows, cols, values) &&
-                (!job->told || now >= job->told + TG_PARTIAL_EVERY_S);
+                (job->told <= 0 || now >= job->told + TG_PARTIAL_EVERY_S);
     if (tell)
         job->told = now;
     pthread_mutex_unlock(&partials->mu);
