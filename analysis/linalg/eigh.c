@@ -63,18 +63,15 @@ static void transpose(int64_t n, int64_t k, const double *z, bool backwards, dou
 enum tg_err tg_eigh(const struct tg_ctx *ctx, int64_t n, bool vectors, double *a, size_t lda,
                     double *w, double *work)
 {
+    if (!vectors)
+        return tg_eigh_values(ctx, n, a, lda, w, work);
     if (!tg_all_finite(n, n, a, lda))
         return TG_NUMERIC;
     if (n == 0)
         return TG_OK;
     double *d = work, *e = d + n, *tau = e + n, *panel = tau + n;
     TG_TRY(tridiagonalise(ctx, n, a, lda, d, e, tau, panel));
-    lapack_int order = (lapack_int)n, info;
-    if (!vectors) {
-        LAPACK_dsterf(&order, d, e, &info);
-        memcpy(w, d, (size_t)n * sizeof(*w));
-        return info ? TG_NUMERIC : TG_OK;
-    }
+    lapack_int order = (lapack_int)n;
     double *z = panel + PANEL * n, *rest = z + n * n;
     double scale = tg_scale_of(n, d, e);
     cblas_dscal(order, scale, d, 1);
