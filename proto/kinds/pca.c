@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job kind pca: principal components of a training trajectory, beside a random
- * walk's. */
-#include "pca/pca.h"
+/* The job kind pca: its tables, and the way of a job. */
+#include "proto/kinds/pca_kind.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "proto/figure.h"
-#include "proto/job.h"
-#include "proto/kind.h"
-#include "proto/kinds/pca_simulate.h"
-#include "proto/kinds/pca_verdict.h"
-#include "proto/result.h"
+/* The parts of a job beside its spectrum and path; their places are those of their states. */
+static const struct pca_part *const parts[] = {&pca_verdict_part, NULL};
 
 enum { REFERENCE_FIRST, REFERENCE_LAST };
 static const char *const references[] = {"first", "last", NULL};
-
-/* Of one normal draw, counted by its time. */
-static const double draw_flops = 250;
 
 static const struct tg_param params[] = {
     TG_P_INT(struct pca_params, components, 1, 100, "10", "",
@@ -38,7 +26,30 @@ static const struct tg_param params[] = {
     TG_P_BOOL(struct pca_params, return_gram, "false",
               "Also return the centred Gram matrix, from which every score and distance "
               "follows."),
-    PCA_SIMULATE_PARAMS,
+    TG_P_BOOL(struct pca_params, simulate, "false",
+              "Instead of reading a trajectory, draw a walk x_t = (1 - walk_alpha) "
+              "x_{t-1} + v_t + l_t mu with v_t = walk_momentum v_{t-1} + l_t noise, and "
+              "analyse that: a test of the whole way, and a lesson."),
+    TG_P_INT(struct pca_params, walk_points, 3, 5000, "200", "",
+             "Points of a simulated walk; times walk_dimensions at most 50 million."),
+    TG_P_INT(struct pca_params, walk_dimensions, 1, 10000000, "2000", "",
+             "Dimensions of a simulated walk."),
+    TG_P_INT(struct pca_params, walk_seed, 0, 9007199254740991, "0", "",
+             "Seed of a simulated walk."),
+    TG_P_REAL(struct pca_params, walk_momentum, -0.999999, 0.999999, "0", "",
+              "Momentum of a simulated walk."),
+    TG_P_REAL(struct pca_params, walk_alpha, 0, 1.999999, "0", "",
+              "Pull of a simulated walk to its origin, an Ornstein-Uhlenbeck process "
+              "(learning rate times curvature)."),
+    TG_P_REAL(struct pca_params, walk_drift, 0, 1e6, "0", "",
+              "Drift of a simulated walk: |mu|^2 over the mean squared length of its "
+              "noise."),
+    TG_P_BOOL(struct pca_params, walk_stationary, "false",
+              "Start a simulated walk as if it had gone on for ever; otherwise at rest "
+              "in its origin."),
+    TG_P_ENUM(struct pca_params, walk_schedule, pca_schedules, "\"constant\"",
+              "Step length l_t of a simulated walk: constant; linear to 0; cosine, "
+              "(1 + cos) / 2; exp, to exp(-5); step, a tenth in the second half."),
 };
 
 static const struct tg_input inputs[] = {
@@ -84,7 +95,41 @@ static const struct tg_output outputs[] = {
      "small, a picture in that plane is not faithful."},
     {TG_OUT_ARRAY, "step_cosine", "float64", "n-2", "Cosines of successive steps."},
     {TG_OUT_ARRAY, "gram", "float64", "n,n", "Centred Gram matrix, with `return_gram`."},
-    PCA_VERDICT_OUTPUTS,
+    {TG_OUT_VALUE, "verdict", "string", "",
+     "In a sentence or two: what a walk would have shown, and whether any null model "
+     "explains the path."},
+    {TG_OUT_VALUE, "explained_by", "string", "",
+     "The plainest null model whose first five ratios lie within three bands of the "
+     "measured ones; \"none\" when there is none. Of those that do, walk comes first, "
+     "then walk_steps, then that of lowest AIC."},
+    {TG_OUT_VALUE, "most_likely_model", "string", "",
+     "The null model of lowest AIC, from the likelihood of the steps' Gram matrix."},
+    {TG_OUT_VALUE, "d_eff_noise", "number", "",
+     "Effective dimensions of the noise, from the cosines of the most likely model's "
+     "innovations; bands, AIC and intervals use it."},
+    {TG_OUT_VALUE, "models", "array", "",
+     "One row a null model, fitted by maximum likelihood: model, explains, worst (most "
+     "bands that one of the first five ratios is away), ratio_1 and band_1, ratio_2, "
+     "parameters, log_likelihood (of one effective dimension, less that of walk), aic "
+     "(less the lowest), and with their 95 % profile intervals (_lo, _hi) momentum, "
+     "alpha (pull back to the minimum) and shared (variance of what all steps have in "
+     "common over that of their noise; for a drift mu |mu|^2 / (d sigma^2)). For a "
+     "trap also radius, that of the shell on which the walk ends up, start (distance "
+     "of the first point from the minimum), and at_radius (rms distance in the last "
+     "quarter over radius)."},
+    {TG_OUT_VALUE, "shapes", "array", "",
+     "One row a component: k, step_overlap (cosine of the scores with those of a walk "
+     "with the measured step lengths), chebyshev_r2 (of the scores over the Chebyshev "
+     "graph T_k of the first ones) and lissajous_r2 (share of the variance of the first "
+     "and k-th component on the Lissajous curve of a walk); all are 1 for a walk in "
+     "infinitely many dimensions."},
+    {TG_OUT_ARRAY, "expected_distance", "float64", "n",
+     "Root mean squared distance from the start in the most likely model."},
+    {TG_OUT_FIGURE, "path_1_2", "", "",
+     "The path in components 1 and 2 over the Lissajous curve of a walk with the "
+     "measured step lengths."},
+    {TG_OUT_FIGURE, "path_1_3", "", "", "The same in components 1 and 3."},
+    {TG_OUT_FIGURE, "path_2_3", "", "", "The same in components 2 and 3."},
     {TG_OUT_FIGURE, "path", "", "", "The path in the plane of the first two components."},
     {TG_OUT_FIGURE, "scree", "", "",
      "Explained variance ratios, measured and of a walk with the measured step lengths, "
@@ -104,240 +149,73 @@ static const struct tg_output outputs[] = {
      "Fraction of coordinates that a step leaves exactly as they were."},
 };
 
-/* Whether the window leaves enough of n points. */
-static void check_window(const struct pca_params *p, int64_t n, struct tg_report *report)
-{
-    struct tg_pca_options window = {
-        .from = p->start, .to = p->stop ? p->stop : n, .stride = p->stride};
-    long long left = (long long)tg_pca_window(&window, n);
-    if (left < TG_PCA_MIN_POINTS)
-        tg_fault_add(report, TG_INVALID, "/params/start",
-                     "`start`, `stop` and `stride` leave %lld of %lld points; at least %d are "
-                     "needed.",
-                     left, (long long)n, TG_PCA_MIN_POINTS);
-}
-
 static void check(const struct tg_job *job, struct tg_report *report)
 {
-    const struct pca_params *p = job->params;
-    const struct tg_job_input *trajectory = tg_job_input(job, "trajectory");
-    pca_check_simulation(job, report);
-    if (p->simulate && !report->count)
-        check_window(p, p->walk_points, report);
-    if (!trajectory->n)
-        return;
-    const struct tg_mat *mat = &trajectory->array[0].mat;
-    char got[80], allowed[80];
-    if (mat->shape[0] >= TG_PCA_MIN_POINTS && mat->shape[0] <= TG_PCA_MAX_POINTS) {
-        check_window(p, mat->shape[0], report);
-        return;
-    }
-    tg_mat_shape_text(mat, got, sizeof(got));
-    snprintf(allowed, sizeof(allowed), "%d to %d rows", TG_PCA_MIN_POINTS,
-             TG_PCA_MAX_POINTS);
-    tg_fault_add_value(
-        report, TG_INVALID, "/inputs/trajectory", got, allowed,
-        "Rows are points in the order of time, and %s are taken; %s.", allowed,
-        mat->shape[0] < TG_PCA_MIN_POINTS ? "save more points"
-                                          : "take every k-th point, or transpose "
-                                            "the array if points are its columns");
+    pca_check_points(job, report);
+    for (size_t i = 0; parts[i] && !report->count; i++)
+        if (parts[i]->check)
+            parts[i]->check(job, report);
 }
 
-static struct tg_pca_options options_of(const struct tg_job *job,
-                                        const struct tg_walk_data *data)
+/*
+ * What is to be done, with the memory of points and parts from `arena`; `cost` is what they
+ * add to that of tg_pca_run(). The work is big and stays where it is: its data point into it.
+ */
+static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_arena *arena,
+                           struct pca_work *work, struct tg_cost *cost)
 {
     const struct pca_params *p = job->params;
-    return (struct tg_pca_options){.components = p->components,
-                                   .reference =
-                                       p->reference == REFERENCE_LAST ? data->t - 1 : 0,
-                                   .from = p->start,
-                                   .to = p->stop ? p->stop : data->t,
-                                   .stride = p->stride};
+    *work = (struct pca_work){.job = job, .params = p, .lanes = lanes};
+    *cost = (struct tg_cost){0};
+    TG_TRY(pca_collect(work, arena, cost));
+    work->options =
+        (struct tg_pca_options){.components = p->components,
+                                .reference =
+                                    p->reference == REFERENCE_LAST ? work->data.t - 1 : 0,
+                                .from = p->start,
+                                .to = p->stop ? p->stop : work->data.t,
+                                .stride = p->stride};
+    TG_TRY(tg_pca_cost(&work->data, &work->options, &work->cost));
+    for (size_t i = 0; parts[i]; i++)
+        if (parts[i]->prepare)
+            TG_TRY(parts[i]->prepare(work, i, arena, cost));
+    return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
-/* What is analysed: the job's array, or the coordinates `x` of its simulated walk. */
-static void view_of(const struct tg_job *job, const double *x, struct tg_walk_array *array)
+static enum tg_err estimate(const struct tg_job *job, unsigned lanes, struct tg_cost *cost)
 {
-    const struct pca_params *p = job->params;
-    struct tg_mat mat;
-    if (!p->simulate)
-        mat = tg_job_input(job, "trajectory")->array[0].mat;
-    else if (!tg_mat_init(&mat, x, TG_F64, 2,
-                          (const int64_t[]){p->walk_points, p->walk_dimensions}, false))
-        TG_BUG("the size was checked");
-    tg_walk_of_array(array, &mat);
-}
-
-/* Coordinates of a simulated walk; 0 without one. */
-static size_t simulated(const struct tg_job *job)
-{
-    const struct pca_params *p = job->params;
-    return p->simulate ? (size_t)(p->walk_points * p->walk_dimensions) : 0;
-}
-
-static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
-                            struct tg_cost *cost)
-{
-    (void)lanes;
-    struct tg_walk_array array;
-    struct tg_pca_cost own;
-    view_of(job, NULL, &array);
-    struct tg_pca_options options = options_of(job, &array.data);
-    TG_TRY(tg_pca_cost(&array.data, &options, &own));
-    *cost = (struct tg_cost){
-        .peak_bytes = own.bytes + tg_verdict_bytes(own.points, own.components) +
-                      (simulated(job) * sizeof(double) + 63) / 64 * 64,
-        .flops = own.flops + draw_flops * (double)simulated(job), .read_bytes = own.read_bytes};
-    return TG_OK;
-}
-
-static json_t *real_or_null(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
-static json_t *component_table(const struct tg_pca *pca)
-{
-    json_t *table = json_array();
-    for (int64_t k = 0; table && k < pca->k; k++) {
-        json_t *row = json_pack(
-            "{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "k", (json_int_t)(k + 1),
-            "explained_variance", real_or_null(pca->variance[k]), "ratio",
-            real_or_null(pca->ratio[k]), "random_walk_ratio",
-            real_or_null(pca->walk_ratio[k]), "step_null_ratio",
-            real_or_null(pca->step_null_ratio[k]), "band", real_or_null(pca->band[k]),
-            "dct_overlap", real_or_null(pca->overlap[k]));
-        if (json_array_append_new(table, row)) {
-            json_decref(table);
-            return NULL;
-        }
-    }
-    return table;
-}
-
-static void put_values(const struct tg_pca *pca, struct tg_result *result)
-{
-    tg_result_int(result, "n", pca->t);
-    tg_result_int(result, "d", pca->d);
-    tg_result_value(result, "first_component_ratio", real_or_null(pca->ratio[0]));
-    tg_result_real(result, "random_walk_first_component_ratio", pca->walk_ratio[0]);
-    tg_result_value(result, "step_null_first_component_ratio",
-                    real_or_null(pca->step_null_ratio[0]));
-    tg_result_real(result, "total_variance", pca->total_variance);
-    tg_result_value(result, "d_eff", real_or_null(pca->d_eff));
-    tg_result_value(result, "components", component_table(pca));
-    tg_result_quality_value(result, "ratio_error", real_or_null(pca->error));
-    tg_result_quality_text(result, "precision", pca->single ? "single" : "double");
-    tg_result_quality_int(result, "negative_eigenvalues", pca->negative);
-    tg_result_quality_real(result, "unchanged_coordinates", pca->unchanged);
-}
-
-static void put_arrays(const struct pca_params *p, const struct tg_pca *pca,
-                       struct tg_result *result)
-{
-    const int64_t t = pca->t, k = pca->k;
-    tg_result_array_f64(result, "scores", pca->scores, 2, (const int64_t[]){t, k});
-    tg_result_array_f64(result, "explained_variance", pca->variance, 1, &k);
-    tg_result_array_f64(result, "explained_variance_ratio", pca->ratio, 1, &k);
-    tg_result_array_f64(result, "step_norm", pca->step_norm, 1, (const int64_t[]){t - 1});
-    tg_result_array_f64(result, "distance_from_start", pca->from_start, 1, &t);
-    tg_result_array_f64(result, "distance_from_end", pca->from_end, 1, &t);
-    tg_result_array_f64(result, "off_plane", pca->off_plane, 1, &t);
-    tg_result_array_f64(result, "step_cosine", pca->step_cosine, 1,
-                        (const int64_t[]){t - 2});
-    if (p->return_gram)
-        tg_result_array_f64(result, "gram", pca->gram, 2, (const int64_t[]){t, t});
-}
-
-/* The first two columns of the scores; without a second one the path lies on a line. */
-static void put_path(const struct tg_pca *pca, struct tg_result *result)
-{
-    size_t t = (size_t)pca->t;
-    double *x = calloc(2 * t, sizeof(*x)), *y = x + t;
-    if (!x) {
-        result->failed = true;
-        return;
-    }
-    for (size_t i = 0; i < t; i++) {
-        x[i] = pca->scores[i * (size_t)pca->k];
-        if (pca->k > 1)
-            y[i] = pca->scores[i * (size_t)pca->k + 1];
-    }
-    char xtitle[40], ytitle[40] = "component 2";
-    snprintf(xtitle, sizeof(xtitle), "component 1 (%.1f %%)", 100 * pca->ratio[0]);
-    if (pca->k > 1)
-        snprintf(ytitle, sizeof(ytitle), "component 2 (%.1f %%)", 100 * pca->ratio[1]);
-    tg_result_figure(
-        result, "path", "Path in the first two components",
-        tg_figure_path("Path in the first two components", xtitle, ytitle, x, y, t));
-    free(x);
-}
-
-static void warn(const struct tg_job *job, const struct tg_pca *pca, enum tg_dtype dtype,
-                 struct tg_result *result)
-{
-    const struct pca_params *p = job->params;
-    if (pca->k < p->components)
-        tg_result_warn(
-            result, "components-capped",
-            "%lld points in %lld dimensions have %lld components, fewer than the %lld "
-            "asked for.",
-            (long long)pca->t, (long long)pca->d, (long long)pca->k,
-            (long long)p->components);
-    if (isnan(pca->ratio[0]))
-        tg_result_warn(result, "constant-trajectory",
-                       "All points are the same, so there is no variance to share out.");
-    else if ((dtype == TG_F16 || dtype == TG_BF16) && pca->unchanged > 0.5)
-        tg_result_warn(
-            result, "half-precision-floor",
-            "%.0f %% of the coordinates do not change in a step: in %s most of the "
-            "movement is lost to rounding, and so are small components.",
-            100 * pca->unchanged, tg_dtype_name(dtype));
-    if (pca->error > 1e-3)
-        tg_result_warn(
-            result, "inaccurate-ratios",
-            "Ratios may be wrong by %.1g: the points lie far from the reference point "
-            "compared with their spread. Try the other `reference`.",
-            pca->error);
+    struct pca_work work;
+    struct tg_arena *arena = tg_arena_new_measuring();
+    if (!arena)
+        return TG_NOMEM;
+    enum tg_err err = prepare(job, lanes, arena, &work, cost);
+    cost->peak_bytes += tg_arena_high_water(arena) + work.cost.bytes;
+    cost->flops += work.cost.flops;
+    cost->read_bytes += work.cost.read_bytes;
+    tg_arena_free(arena);
+    return err;
 }
 
 static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
                        struct tg_result *result)
 {
-    struct tg_walk_array array;
-    struct tg_pca pca;
+    struct pca_work work;
+    struct tg_cost extra;
     struct tg_report report;
-    const char *prefix[1];
-    if (simulated(job)) {
-        double *x = tg_arena_alloc(ctx->arena, simulated(job), sizeof(*x));
-        struct tg_simulation simulation = pca_simulation(job->params);
-        if (!x)
-            return TG_NOMEM;
-        TG_TRY(tg_simulate(ctx, &simulation, x));
-        view_of(job, x, &array);
-    } else {
-        const struct tg_bound *bound = &tg_job_input(job, "trajectory")->array[0];
-        view_of(job, NULL, &array);
-        if (!bound->key) { /* a key would have to be hashed; a file of one array has none */
-            prefix[0] = bound->sha256;
-            array.data.prefix = prefix;
-        }
+    TG_TRY(prepare(job, ctx->lanes, ctx->arena, &work, &extra));
+    if (work.drawn) {
+        struct tg_simulation simulation = pca_simulation(work.params);
+        TG_TRY(tg_simulate(ctx, &simulation, work.drawn));
     }
-    struct tg_pca_options options = options_of(job, &array.data);
     tg_report_init(&report);
-    enum tg_err err = tg_pca_run(ctx, &array.data, &options, &pca, &report);
+    enum tg_err err = tg_pca_run(ctx, &work.data, &work.options, &work.pca, &report);
     if (report.count)
         tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
-    if (err)
-        return err;
-    struct tg_verdict verdict;
-    TG_TRY(tg_verdict_run(ctx, &pca, &verdict));
-    put_values(&pca, result);
-    put_arrays(job->params, &pca, result);
-    if (isfinite(pca.ratio[0]))
-        put_path(&pca, result);
-    pca_put_verdict(&pca, &verdict, result);
-    warn(job, &pca, array.mat->dtype, result);
+    TG_TRY(err);
+    pca_put_result(&work, result);
+    for (size_t i = 0; parts[i]; i++)
+        if (parts[i]->finish)
+            TG_TRY(parts[i]->finish(&work, i, ctx, result));
     return tg_result_failed(result) ? TG_NOMEM : TG_OK;
 }
 

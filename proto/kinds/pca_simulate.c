@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Simulated trajectories of the kind pca. */
-#include "proto/kinds/pca_simulate.h"
+/* Simulated trajectories of the kind pca: what a job asks for, and the walk it stands for. */
+#include "proto/kinds/pca_kind.h"
+
+/* Of one normal draw, counted by its time. */
+static const double draw_flops = 250;
 
 const char *const pca_schedules[] = {"constant", "linear", "cosine", "exp", "step", NULL};
 
@@ -31,4 +34,9 @@ struct tg_simulation pca_simulation(const struct pca_params *params)
                                   .drift = params->walk_drift,
                                   .stationary = params->walk_stationary,
                                   .schedule = (enum tg_schedule)params->walk_schedule};
+}
+
+double pca_simulation_flops(const struct pca_params *params)
+{
+    return draw_flops * (double)params->walk_points * (double)params->walk_dimensions;
 }

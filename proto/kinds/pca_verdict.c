@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The verdict of the kind pca in words, tables and figures. */
-#include "proto/kinds/pca_verdict.h"
+/* The part `verdict` of the kind pca: what the null models say, in words, tables and figures. */
+#include "proto/kinds/pca_kind.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/figure.h"
+#include "pca/verdict.h"
 
-static json_t *real_or_null(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
+#include "proto/figure.h"
 
 /* "67.3 % +- 1.4 %" */
 static void write_ratio(const struct tg_expected *model, char *text, size_t n)
@@ -82,7 +79,7 @@ static json_t *model_row(const struct tg_verdict *verdict, enum tg_model which)
     json_t *row = json_pack("{s:s, s:b, s:I}", "model", tg_model_name(which), "explains",
                             model->explains, "parameters", (json_int_t)fit->parameters);
     for (size_t i = 0; row && i < sizeof(columns) / sizeof(*columns); i++)
-        if (json_object_set_new(row, columns[i].name, real_or_null(columns[i].value))) {
+        if (json_object_set_new(row, columns[i].name, pca_real_or_null(columns[i].value))) {
             json_decref(row);
             row = NULL;
         }
@@ -105,9 +102,9 @@ static json_t *shape_table(const struct tg_verdict *verdict)
     json_t *table = json_array();
     for (int64_t k = 0; table && k < verdict->k; k++) {
         json_t *row = json_pack("{s:I, s:o, s:o, s:o}", "k", (json_int_t)(k + 1),
-                                "step_overlap", real_or_null(verdict->step_overlap[k]),
-                                "chebyshev_r2", real_or_null(verdict->chebyshev[k]),
-                                "lissajous_r2", real_or_null(verdict->lissajous[k]));
+                                "step_overlap", pca_real_or_null(verdict->step_overlap[k]),
+                                "chebyshev_r2", pca_real_or_null(verdict->chebyshev[k]),
+                                "lissajous_r2", pca_real_or_null(verdict->lissajous[k]));
         if (json_array_append_new(table, row)) {
             json_decref(table);
             return NULL;
@@ -199,8 +196,8 @@ static void put_figures(const struct tg_pca *pca, const struct tg_verdict *verdi
             put_pair(pca, verdict, a, b, result);
 }
 
-void pca_put_verdict(const struct tg_pca *pca, const struct tg_verdict *verdict,
-                     struct tg_result *result)
+static void put_verdict(const struct tg_pca *pca, const struct tg_verdict *verdict,
+                        struct tg_result *result)
 {
     if (!verdict->given) {
         tg_result_text(result, "verdict",
@@ -215,9 +212,30 @@ void pca_put_verdict(const struct tg_pca *pca, const struct tg_verdict *verdict,
                        ? "none"
                        : tg_model_name((enum tg_model)verdict->explained_by));
     tg_result_text(result, "most_likely_model", tg_model_name(verdict->fits.best));
-    tg_result_value(result, "d_eff_noise", real_or_null(verdict->fits.d_eff));
+    tg_result_value(result, "d_eff_noise", pca_real_or_null(verdict->fits.d_eff));
     tg_result_value(result, "models", model_table(verdict));
     tg_result_value(result, "shapes", shape_table(verdict));
     tg_result_array_f64(result, "expected_distance", verdict->distance, 1, &pca->t);
     put_figures(pca, verdict, result);
 }
+
+static enum tg_err prepare(struct pca_work *work, size_t place, struct tg_arena *arena,
+                           struct tg_cost *cost)
+{
+    (void)place;
+    (void)arena;
+    cost->peak_bytes += tg_verdict_bytes(work->cost.points, work->cost.components);
+    return TG_OK;
+}
+
+static enum tg_err finish(const struct pca_work *work, size_t place, const struct tg_ctx *ctx,
+                          struct tg_result *result)
+{
+    struct tg_verdict verdict;
+    (void)place;
+    TG_TRY(tg_verdict_run(ctx, &work->pca, &verdict));
+    put_verdict(&work->pca, &verdict, result);
+    return TG_OK;
+}
+
+const struct pca_part pca_verdict_part = {.prepare = prepare, .finish = finish};
