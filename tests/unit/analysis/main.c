@@ -3,6 +3,7 @@
 #include "../suite.h"
 
 Suite *arena_suite(void);
+Suite *components_suite(void);
 Suite *ctx_suite(void);
 Suite *directions_suite(void);
 Suite *err_suite(void);
@@ -23,7 +24,7 @@ Suite *walks_suite(void);
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        arena_suite, ctx_suite, directions_suite, err_suite, influence_suite,
+        arena_suite, components_suite, ctx_suite, directions_suite, err_suite, influence_suite,
         layout_suite, linalg_suite, mat_suite, pca_suite, peers_suite, rng_suite,
         stats_suite, svcca_null_suite, svcca_numerics_suite, svcca_suite, verdict_suite,
         walks_suite, NULL,
