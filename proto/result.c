@@ -125,8 +125,8 @@ void tg_result_quality_text(struct tg_result *result, const char *name, const ch
     set(result, result->quality, name, json_string(text));
 }
 
-void tg_result_array_f64(struct tg_result *result, const char *name, const double *data,
-                         int ndim, const int64_t *shape)
+static void add_array(struct tg_result *result, const char *name, const void *data,
+                      enum tg_dtype dtype, int ndim, const int64_t *shape)
 {
     struct tg_result_array *grown =
         reallocarray(result->array, result->narrays + 1, sizeof(*grown));
@@ -142,8 +142,20 @@ void tg_result_array_f64(struct tg_result *result, const char *name, const doubl
         return;
     }
     result->narrays++;
-    if (!tg_mat_init(&array->mat, data, TG_F64, ndim, shape, false))
+    if (!tg_mat_init(&array->mat, data, dtype, ndim, shape, false))
         TG_BUG("an array of a result has no valid shape");
+}
+
+void tg_result_array_f64(struct tg_result *result, const char *name, const double *data,
+                         int ndim, const int64_t *shape)
+{
+    add_array(result, name, data, TG_F64, ndim, shape);
+}
+
+void tg_result_array_f32(struct tg_result *result, const char *name, const float *data,
+                         int ndim, const int64_t *shape)
+{
+    add_array(result, name, data, TG_F32, ndim, shape);
 }
 
 void tg_result_figure(struct tg_result *result, const char *name, const char *title,

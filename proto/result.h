@@ -54,6 +54,8 @@ void tg_result_warn(struct tg_result *result, const char *code, const char *form
 /* `data` is C order and must live as long as the result (the job's arena); name is copied. */
 void tg_result_array_f64(struct tg_result *result, const char *name, const double *data,
                          int ndim, const int64_t *shape);
+void tg_result_array_f32(struct tg_result *result, const char *name, const float *data,
+                         int ndim, const int64_t *shape);
 /* Steals spec (a Vega-Lite object from proto/figure.h). */
 void tg_result_figure(struct tg_result *result, const char *name, const char *title,
                       json_t *spec);

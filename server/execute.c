@@ -129,7 +129,7 @@ static enum tg_err describe_array(const struct tg_mat *mat, struct tg_blob_bytes
         return TG_NOMEM;
     }
     blob->body = mat->data;
-    blob->nbody = (size_t)tg_mat_count(mat) * sizeof(double);
+    blob->nbody = (size_t)tg_mat_count(mat) * tg_dtype_size(mat->dtype);
     blob->head = tg_buf_take(&head, &blob->nhead);
     tg_sha256_add(sha, blob->head, blob->nhead);
     tg_sha256_add(sha, blob->body, blob->nbody);

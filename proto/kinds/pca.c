@@ -3,7 +3,8 @@
 #include "proto/kinds/pca_kind.h"
 
 /* The parts of a job beside its spectrum and path; their places are those of their states. */
-static const struct pca_part *const parts[] = {&pca_verdict_part, NULL};
+static const struct pca_part *const parts[] = {&pca_verdict_part, &pca_directions_part,
+                                               NULL};
 
 enum { REFERENCE_FIRST, REFERENCE_LAST };
 static const char *const references[] = {"first", "last", NULL};
@@ -26,6 +27,9 @@ static const struct tg_param params[] = {
     TG_P_BOOL(struct pca_params, return_gram, "false",
               "Also return the centred Gram matrix, from which every score and distance "
               "follows."),
+    TG_P_INT(struct pca_params, return_directions, 0, 100, "0", "",
+             "How many of the leading components to return as unit vectors of length d, for "
+             "which the data are read once more; at most `components`, and at most 1 GiB."),
     TG_P_BOOL(struct pca_params, simulate, "false",
               "Instead of reading a trajectory, draw a walk x_t = (1 - walk_alpha) "
               "x_{t-1} + v_t + l_t mu with v_t = walk_momentum v_{t-1} + l_t noise, and "
@@ -95,6 +99,10 @@ static const struct tg_output outputs[] = {
      "small, a picture in that plane is not faithful."},
     {TG_OUT_ARRAY, "step_cosine", "float64", "n-2", "Cosines of successive steps."},
     {TG_OUT_ARRAY, "gram", "float64", "n,n", "Centred Gram matrix, with `return_gram`."},
+    {TG_OUT_ARRAY, "directions", "float32 or float64", "k,d",
+     "With `return_directions`, unit vectors along the leading components, in the precision "
+     "of the data: a point less the mean of all points, times these, gives its `scores`. NaN "
+     "where the data do not tell a direction."},
     {TG_OUT_VALUE, "verdict", "string", "",
      "In a sentence or two: what a walk would have shown, and whether any null model "
      "explains the path."},
@@ -142,6 +150,9 @@ static const struct tg_output outputs[] = {
     {TG_OUT_QUALITY, "precision", "string", "",
      "Of the products: single for float32, float16 and bfloat16 data, else double; sums "
      "are double."},
+    {TG_OUT_QUALITY, "direction_error", "number", "",
+     "With `return_directions`: how far the directions are from orthonormal, as the largest "
+     "entry of |V V^T - 1|."},
     {TG_OUT_QUALITY, "negative_eigenvalues", "integer", "",
      "Eigenvalues below zero beyond the solver's rounding; in exact arithmetic there are "
      "none."},

@@ -24,6 +24,7 @@ struct pca_params {
     int64_t components;
     int reference;
     bool return_gram;
+    int64_t return_directions;
     bool simulate;
     int64_t walk_points, walk_dimensions, walk_seed;
     double walk_momentum, walk_alpha, walk_drift;
@@ -74,6 +75,9 @@ void pca_check_points(const struct tg_job *job, struct tg_report *report);
 TG_MUST_CHECK enum tg_err pca_collect(struct pca_work *work, struct tg_arena *arena,
                                       struct tg_cost *cost);
 
+/* Dimensions of the points, and whether single precision holds all of them. */
+int64_t pca_dimensions(const struct tg_job *job, bool *single);
+
 /* pca_simulate.c */
 extern const char *const pca_schedules[];
 
@@ -90,6 +94,9 @@ double pca_simulation_flops(const struct pca_params *params);
 void pca_put_result(const struct pca_work *work, struct tg_result *result);
 
 json_t *pca_real_or_null(double x);
+
+/* pca_directions.c */
+extern const struct pca_part pca_directions_part;
 
 /* pca_verdict.c */
 extern const struct pca_part pca_verdict_part;

@@ -48,6 +48,18 @@ void pca_check_points(const struct tg_job *job, struct tg_report *report)
         check_trajectory(trajectory, p, report);
 }
 
+int64_t pca_dimensions(const struct tg_job *job, bool *single)
+{
+    const struct pca_params *p = job->params;
+    struct tg_walk_array array;
+    *single = false;
+    if (p->simulate)
+        return p->walk_dimensions;
+    tg_walk_of_array(&array, &tg_job_input(job, "trajectory")->array[0].mat);
+    *single = tg_walk_is_single(&array.data, 0);
+    return array.data.d;
+}
+
 /* A key would have to be hashed with the digest; a file of one array has none. */
 static void collect_trajectory(struct pca_work *work)
 {

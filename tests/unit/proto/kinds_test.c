@@ -462,6 +462,22 @@ START_TEST(pca_tells_of_caps_and_stillness)
 }
 END_TEST
 
+START_TEST(pca_returns_directions_within_bounds)
+{
+    struct work work;
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"return_directions\":9},\"inputs\":"
+                       "{\"trajectory\":[[1,2,2],[2,4,4],[4,8,8],[5,10,10]]}}");
+    ck_assert(has_warning(&work.result, "directions-untold"));
+    ck_assert(holds(&work.result,
+                    &(struct tg_output){.where = TG_OUT_ARRAY, .name = "directions"}));
+    release(&work);
+    assert_fault("{\"kind\":\"pca\",\"params\":{\"simulate\":true,\"walk_points\":5,"
+                 "\"walk_dimensions\":10000000,\"components\":20,\"return_directions\":50},"
+                 "\"inputs\":{}}",
+                 "/params/return_directions", "ask for at most 13");
+}
+END_TEST
+
 Suite *kinds_suite(void)
 {
     Suite *suite = suite_create("kinds");
@@ -485,6 +501,7 @@ Suite *kinds_suite(void)
     tcase_add_test(pca, pca_refuses_too_few_points);
     tcase_add_test(pca, pca_simulates_walks);
     tcase_add_test(pca, pca_tells_of_caps_and_stillness);
+    tcase_add_test(pca, pca_returns_directions_within_bounds);
     suite_add_tcase(suite, pca);
     return suite;
 }

@@ -34,6 +34,7 @@ class KindMethods:
         stop: int = 0,
         stride: int = 1,
         return_gram: bool = False,
+        return_directions: int = 0,
         simulate: bool = False,
         walk_points: int = 200,
         walk_dimensions: int = 2000,
@@ -78,6 +79,9 @@ class KindMethods:
             Only every stride-th point from `start` on is looked at.
         return_gram : true or false
             Also return the centred Gram matrix, from which every score and distance follows.
+        return_directions : integer from 0 to 100
+            How many of the leading components to return as unit vectors of length d, for which
+            the data are read once more; at most `components`, and at most 1 GiB.
         simulate : true or false
             Instead of reading a trajectory, draw a walk x_t = (1 - walk_alpha) x_{t-1} + v_t +
             l_t mu with v_t = walk_momentum v_{t-1} + l_t noise, and analyse that: a test of the
@@ -159,6 +163,10 @@ class KindMethods:
                 Cosines of successive steps.
             gram : array, float64 (n,n)
                 Centred Gram matrix, with `return_gram`.
+            directions : array, float32 or float64 (k,d)
+                With `return_directions`, unit vectors along the leading components, in the
+                precision of the data: a point less the mean of all points, times these, gives
+                its `scores`. NaN where the data do not tell a direction.
             verdict : value, string
                 In a sentence or two: what a walk would have shown, and whether any null model
                 explains the path.
@@ -209,6 +217,9 @@ class KindMethods:
             precision : quality, string
                 Of the products: single for float32, float16 and bfloat16 data, else double;
                 sums are double.
+            direction_error : quality, number
+                With `return_directions`: how far the directions are from orthonormal, as the
+                largest entry of |V V^T - 1|.
             negative_eigenvalues : quality, integer
                 Eigenvalues below zero beyond the solver's rounding; in exact arithmetic there
                 are none.
@@ -229,6 +240,7 @@ class KindMethods:
                 "stop": stop,
                 "stride": stride,
                 "return_gram": return_gram,
+                "return_directions": return_directions,
                 "simulate": simulate,
                 "walk_points": walk_points,
                 "walk_dimensions": walk_dimensions,
