@@ -8,6 +8,7 @@
 #include "proto/figure.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,31 @@ static const char lines_template[] =
     "            'transform': [{'filter': '!datum.points'}]},"
     "           {'mark': {'type': 'point', 'filled': true, 'tooltip': true},"
     "            'transform': [{'filter': 'datum.points'}]}]}";
+
+static const char line_panes_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'columns': 4, 'data': {'values': []},"
+    " 'facet': {'field': 'pane', 'type': 'nominal', 'title': null, 'sort': []},"
+    " 'spec': {'width': 160, 'height': 130, 'encoding': {"
+    "   'x': {'field': 'x', 'type': 'quantitative', 'title': ''},"
+    "   'y': {'field': 'y', 'type': 'quantitative', 'title': ''},"
+    "   'color': {'field': 'series', 'type': 'nominal', 'title': null, 'sort': []}},"
+    "  'layer': [{'mark': {'type': 'line', 'point': true, 'tooltip': true}}]}}";
+
+static const char level_template[] =
+    "{'mark': {'type': 'rule', 'strokeDash': [4, 3], 'color': 'gray'},"
+    " 'encoding': {'y': {'datum': 0}, 'x': null, 'color': null}}";
+
+static const char heatmap_panes_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'columns': 4, 'data': {'values': []},"
+    " 'facet': {'field': 'pane', 'type': 'nominal', 'title': null, 'sort': []},"
+    " 'spec': {'width': 0, 'height': 0, 'mark': {'type': 'rect', 'tooltip': true},"
+    "  'encoding': {"
+    "   'x': {'field': 'x', 'type': 'nominal', 'title': '', 'sort': []},"
+    "   'y': {'field': 'y', 'type': 'nominal', 'title': '', 'sort': []},"
+    "   'color': {'field': 'z', 'type': 'quantitative', 'title': '',"
+    "             'scale': {'scheme': 'viridis'}}}}}";
 
 static const char path_template[] =
     "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
@@ -128,10 +154,13 @@ static struct figure begin(const char *template, const char *what, const char *t
                            const char *xtitle)
 {
     struct figure figure = {tg_json_template(template), NULL};
+    const char *panes = json_object_get(figure.spec, "facet") ? "spec/" : "";
+    char path[40];
     figure.rows = json_object_get(json_object_get(figure.spec, "data"), "values");
     set_text(&figure, title, "title");
     set(&figure, json_sprintf("%s: %s over %s.", what, title, xtitle), "description");
-    set_text(&figure, xtitle, "encoding/x/title");
+    snprintf(path, sizeof(path), "%sencoding/x/title", panes);
+    set_text(&figure, xtitle, path);
     return figure;
 }
 
@@ -236,6 +265,65 @@ json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitl
                                        s->points));
         }
     }
+    return figure.spec;
+}
+
+/* A line at `level` across every pane. */
+static void add_level(struct figure *figure, double level)
+{
+    json_t *layers = json_object_get(json_object_get(figure->spec, "spec"), "layer");
+    if (json_array_append_new(layers, tg_json_template(level_template)))
+        fail(figure);
+    set(figure, json_real(level), "spec/layer/1/encoding/y/datum");
+}
+
+json_t *tg_figure_line_panes(const char *title, const char *xtitle, const char *ytitle,
+                             const char *const *panes, size_t npanes,
+                             const struct tg_series *series, size_t nseries, double level)
+{
+    struct figure figure = begin(line_panes_template, "Lines in panes", title, xtitle);
+    json_t *names = json_array();
+    size_t total = 0;
+    for (size_t i = 0; i < npanes * nseries; i++)
+        total += series[i].n;
+    for (size_t i = 0; i < nseries; i++)
+        tg_json_append(&names, json_string(series[i].name));
+    set(&figure, names, "spec/encoding/color/sort");
+    set(&figure, labels_value(panes, npanes), "facet/sort");
+    set_text(&figure, ytitle, "spec/encoding/y/title");
+    if (isfinite(level))
+        add_level(&figure, level);
+    size_t stride = thin(&figure, total);
+    for (size_t i = 0; i < npanes * nseries; i++)
+        for (size_t k = 0; k < series[i].n; k += stride)
+            add_row(&figure,
+                    json_pack("{s:s, s:s, s:o, s:o}", "pane", panes[i / nseries], "series",
+                              series[i].name, "x",
+                              number(series[i].x ? series[i].x[k] : (double)(k + 1)), "y",
+                              number(series[i].y[k])));
+    return figure.spec;
+}
+
+json_t *tg_figure_heatmap_panes(const char *title, const char *xtitle, const char *ytitle,
+                                const char *ztitle, const char *const *panes,
+                                size_t npanes, const char *const *xlabels, size_t cols,
+                                const char *const *ylabels, size_t rows, const double *z)
+{
+    struct figure figure =
+        begin(heatmap_panes_template, "Heat maps in panes", title, xtitle);
+    size_t n = rows * cols;
+    set(&figure, json_integer(side(cols) / 2), "spec/width");
+    set(&figure, json_integer(side(rows) / 2), "spec/height");
+    set(&figure, labels_value(panes, npanes), "facet/sort");
+    set(&figure, labels_value(xlabels, cols), "spec/encoding/x/sort");
+    set(&figure, labels_value(ylabels, rows), "spec/encoding/y/sort");
+    set_text(&figure, ytitle, "spec/encoding/y/title");
+    set_text(&figure, ztitle, "spec/encoding/color/title");
+    size_t stride = thin(&figure, n * npanes);
+    for (size_t i = 0; i < n * npanes; i += stride)
+        add_row(&figure, json_pack("{s:s, s:s, s:s, s:o}", "pane", panes[i / n], "x",
+                                   xlabels[i % cols], "y", ylabels[i % n / cols], "z",
+                                   number(z[i])));
     return figure.spec;
 }
 

@@ -31,6 +31,21 @@ struct tg_series {
 json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitle,
                         const struct tg_series *series, size_t nseries, bool logy);
 
+/*
+ * Small figures side by side, four in a row, each of nseries lines: pane p has the series
+ * p * nseries and on, and the names of the first pane's are the legend. A dashed line lies
+ * at `level`; NaN: none.
+ */
+json_t *tg_figure_line_panes(const char *title, const char *xtitle, const char *ytitle,
+                             const char *const *panes, size_t npanes,
+                             const struct tg_series *series, size_t nseries, double level);
+
+/* Heat maps side by side with one scale of colours; pane p has z[p * rows * cols] and on. */
+json_t *tg_figure_heatmap_panes(const char *title, const char *xtitle, const char *ytitle,
+                                const char *ztitle, const char *const *panes,
+                                size_t npanes, const char *const *xlabels, size_t cols,
+                                const char *const *ylabels, size_t rows, const double *z);
+
 /* A path in the plane in the order of its points, coloured by step, start and end marked. */
 json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle,
                        const double *x, const double *y, size_t n);

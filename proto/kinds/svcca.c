@@ -2,13 +2,14 @@
 /* The job kind svcca: its tables, and the way of a job. */
 #include "proto/kinds/svcca_kind.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { MAX_LAYERS = 512 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
 static const struct svcca_part *const parts[] = {
-    &svcca_directions_part, &svcca_influence_part, &svcca_peers_part,
+    &svcca_directions_part, &svcca_dynamics_part, &svcca_influence_part, &svcca_peers_part,
     &svcca_significance_part, NULL};
 
 const char *const svcca_measure_names[] = {
@@ -80,6 +81,14 @@ static const struct tg_param params[] = {
              "Room for this many directions a layer when only the leading ones are kept "
              "(SVCCA without CCA): bounds the memory of a large grid. A layer that needs "
              "more fails the job and tells how many. 0: room for all."),
+    TG_P_REAL(struct svcca_params, converged_at, 0, 1, "0.95", "",
+              "A layer has converged at the step from which on its similarity with its last "
+              "step is at least this share of the last one's own (which is 1)."),
+    TG_P_REAL_LIST(struct svcca_params, layer_flops, 0, INFINITY, "[]", "",
+                   "What each layer costs forward, in FLOPs or, for layers without shared "
+                   "weights, parameters: a number for each name in `layers`, in the order "
+                   "in which the names first come, which is taken for bottom to top. With "
+                   "it, a grid with steps also tells what freezing saves."),
 };
 
 static const struct tg_input inputs[] = {
@@ -135,6 +144,23 @@ static const struct tg_output outputs[] = {
      "With `influence`, linear CKA of each pair without each sample."},
     {TG_OUT_ARRAY, "influence_cka_debiased", "float64", "P,n",
      "With `influence`, the same for debiased CKA."},
+    {TG_OUT_VALUE, "dynamics", "array", "",
+     "With `step` given for entries of one name and model that were compared with the last of "
+     "them, one row a layer: name, model where given, steps (entries), first_step, last_step, "
+     "for each measure <measure>_converged_step (from which on its similarity with its last "
+     "step is at least `converged_at`; for regression, the variance of the last step that "
+     "the layer explains), and freeze_step (from which on it and all layers of the model "
+     "that come before it have converged, by svcca or else the first measure; null where a "
+     "layer never changes)."},
+    {TG_OUT_VALUE, "freezing", "array", "",
+     "With `dynamics`, one row a model: model where given, measure (that freeze_step goes by), "
+     "steps (of the training, from step 0), and where `layer_flops` is given backward_saved "
+     "and training_saved: the share of the gradients' FLOPs, and of all, that these layers "
+     "need not when each is frozen at its freeze_step."},
+    {TG_OUT_ARRAY, "dynamics_similarity", "float64", "M,R,S",
+     "With `dynamics`, by each measure in the order of the L x L arrays, the similarity of "
+     "each of its R rows with its last step, at each step; NaN beyond a row's steps."},
+    {TG_OUT_ARRAY, "dynamics_steps", "float64", "R,S", "With `dynamics`, the steps."},
     {TG_OUT_ARRAY, "cca", "float64", "L,L",
      "Mean canonical correlation of every pair; like all L x L arrays 1 on the diagonal and "
      "NaN for pairs that were not compared."},
@@ -171,7 +197,9 @@ static const struct tg_output outputs[] = {
      "first layer is positive."},
     {TG_OUT_ARRAY, "direction_explained", "float64", "P,2,k",
      "With `return_directions`, share of the layer's variance that follows from each variate."},
-    {TG_OUT_FIGURE, "cca_heatmap", "", "", "Mean canonical correlation, layer by layer."},
+    {TG_OUT_FIGURE, "cca_heatmap", "", "",
+     "Mean canonical correlation, layer by layer. In all heat maps of a grid, entries are "
+     "ordered by model, then layer, then step."},
     {TG_OUT_FIGURE, "svcca_heatmap", "", "", "SVCCA, layer by layer."},
     {TG_OUT_FIGURE, "cka_heatmap", "", "", "Linear CKA, layer by layer."},
     {TG_OUT_FIGURE, "cka_debiased_heatmap", "", "",
@@ -186,6 +214,12 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "shape_heatmap", "", "", "With `shape` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "regression_heatmap", "", "",
      "With `regression` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "layer_curves", "", "",
+     "With `dynamics`, similarity with the last step over training: a pane for each of the "
+     "first 24 layers, a line a measure."},
+    {TG_OUT_FIGURE, "dynamics", "", "",
+     "With `dynamics` and every pair compared, layers of the first model at up to 4 steps of "
+     "training beside its layers at the end, as in the paper's figure 4."},
     {TG_OUT_FIGURE, "spectrum", "", "",
      "Singular values of each layer, of the first 12 layers."},
     {TG_OUT_QUALITY, "layers", "array", "",

@@ -24,9 +24,9 @@ static void write_label(const struct tg_bound *bound, char *text, size_t room)
         snprintf(text + n, room - (size_t)n, "@%lld", (long long)bound->step);
 }
 
-static bool is_same(const char *a, const char *b)
+bool svcca_is_same_model(const struct tg_bound *a, const struct tg_bound *b)
 {
-    return a && b ? !strcmp(a, b) : a == b;
+    return a->model && b->model ? !strcmp(a->model, b->model) : a->model == b->model;
 }
 
 /* Whether b is the last step of what a is an earlier step of. */
@@ -35,11 +35,11 @@ static bool is_final_of(const struct svcca_work *work, const struct tg_bound *a,
 {
     for (size_t i = 0; i < work->nlayers; i++) {
         const struct tg_bound *other = work->bound[i];
-        if (!strcmp(other->name, b->name) && is_same(other->model, b->model) &&
+        if (!strcmp(other->name, b->name) && svcca_is_same_model(other, b) &&
             other->step > b->step)
             return false;
     }
-    return !strcmp(a->name, b->name) && is_same(a->model, b->model) && a->step < b->step;
+    return !strcmp(a->name, b->name) && svcca_is_same_model(a, b) && a->step < b->step;
 }
 
 static bool is_compared(const struct svcca_work *work, size_t a, size_t b)
@@ -51,7 +51,7 @@ static bool is_compared(const struct svcca_work *work, size_t a, size_t b)
     case FINAL:
         return is_final_of(work, x, y) || is_final_of(work, y, x);
     case ACROSS_MODELS:
-        return !is_same(x->model, y->model);
+        return !svcca_is_same_model(x, y);
     default:
         return true;
     }
@@ -116,6 +116,41 @@ void svcca_release(struct svcca_work *work)
     free(work->fold);
     free(work->text);
     free(work->compared);
+}
+
+/* The first entry of the same model, or of the same name. */
+static size_t first_of(const struct svcca_work *work, size_t index, bool by_model)
+{
+    const struct tg_bound *bound = work->bound[index];
+    size_t i = 0;
+    while (by_model ? !svcca_is_same_model(work->bound[i], bound)
+                    : strcmp(work->bound[i]->name, bound->name) != 0)
+        i++;
+    return i;
+}
+
+static bool is_before(const struct svcca_work *work, size_t a, size_t b)
+{
+    size_t models[] = {first_of(work, a, true), first_of(work, b, true)};
+    size_t names[] = {first_of(work, a, false), first_of(work, b, false)};
+    if (models[0] != models[1])
+        return models[0] < models[1];
+    if (names[0] != names[1])
+        return names[0] < names[1];
+    return work->bound[a]->step < work->bound[b]->step;
+}
+
+bool svcca_order(const struct svcca_work *work, size_t *order)
+{
+    bool labelled = false;
+    for (size_t i = 0; i < work->nlayers; i++) {
+        size_t at = i;
+        for (; at > 0 && is_before(work, i, order[at - 1]); at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+        labelled = labelled || work->bound[i]->model || work->bound[i]->step >= 0;
+    }
+    return labelled;
 }
 
 void svcca_check_grid(const struct tg_job *job, struct tg_report *report)

@@ -35,9 +35,11 @@ struct svcca_params {
     double shape_alpha;
     int pairs;
     int64_t max_directions;
+    double converged_at;
+    struct tg_real_list layer_flops;
 };
 
-enum { SVCCA_MAX_PARTS = 8 };
+enum { SVCCA_MAX_PARTS = 16 };
 
 /* A job under way; estimate() and run() make one each. */
 struct svcca_work {
@@ -78,6 +80,14 @@ void svcca_release(struct svcca_work *work);
 /* Faults of what is to be compared with what. */
 void svcca_check_grid(const struct tg_job *job, struct tg_report *report);
 
+bool svcca_is_same_model(const struct tg_bound *a, const struct tg_bound *b);
+
+/*
+ * Entries by model, name and step: models and names as they first come, so that the steps
+ * of a layer stand together. False where no entry has a model or a step. For few layers.
+ */
+bool svcca_order(const struct svcca_work *work, size_t *order);
+
 /* To be called by prepare(), at most once a part. */
 void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook);
 
@@ -107,6 +117,9 @@ extern const struct svcca_part svcca_peers_part;
 
 /* svcca_directions.c */
 extern const struct svcca_part svcca_directions_part;
+
+/* svcca_dynamics.c */
+extern const struct svcca_part svcca_dynamics_part;
 
 /* svcca_influence.c */
 extern const struct svcca_part svcca_influence_part;

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/figure.h"
@@ -173,6 +174,29 @@ static void put_arrays(const struct svcca_work *work, struct tg_result *result)
         tg_result_array_f64(result, "svcca_correlations", svcca->svcca_rho, 2, lists);
 }
 
+/* One heat map; entries of a grid ordered by model, layer and step. */
+static void put_heatmap(const struct svcca_work *work, int measure, const char *title,
+                        struct tg_result *result)
+{
+    const struct tg_svcca *svcca = &work->svcca;
+    size_t l = (size_t)svcca->nlayers, order[MAX_HEATMAP];
+    const char *axis = svcca_order(work, order) ? "model/layer@step" : "layer";
+    const char *label[MAX_HEATMAP];
+    char name[40];
+    json_t *figure = NULL;
+    double *z = malloc(l * l * sizeof(*z));
+    for (size_t i = 0; i < l; i++)
+        label[i] = svcca->name[order[i]];
+    for (size_t i = 0; z && i < l * l; i++)
+        z[i] = svcca->matrix[measure][order[i / l] * l + order[i % l]];
+    if (z)
+        figure = tg_figure_heatmap(title, axis, axis, svcca_measure_names[measure], label, l,
+                                   label, l, z);
+    snprintf(name, sizeof(name), "%s_heatmap", svcca_measure_names[measure]);
+    tg_result_figure(result, name, title, figure);
+    free(z);
+}
+
 static void put_figures(const struct svcca_work *work, struct tg_result *result)
 {
     static const char *const titles[] = {
@@ -181,15 +205,9 @@ static void put_figures(const struct svcca_work *work, struct tg_result *result)
         "R squared of column by row"};
     const struct tg_svcca *svcca = &work->svcca;
     size_t l = (size_t)svcca->nlayers;
-    char name[40];
-    for (int i = 0; i < TG_SVCCA_MEASURES; i++) {
-        snprintf(name, sizeof(name), "%s_heatmap", svcca_measure_names[i]);
+    for (int i = 0; i < TG_SVCCA_MEASURES; i++)
         if (svcca->matrix[i] && l <= MAX_HEATMAP)
-            tg_result_figure(result, name, titles[i],
-                             tg_figure_heatmap(titles[i], "layer", "layer",
-                                               svcca_measure_names[i], svcca->name, l,
-                                               svcca->name, l, svcca->matrix[i]));
-    }
+            put_heatmap(work, i, titles[i], result);
     if (!tg_svcca_has_spectra(&work->options))
         return;
     struct tg_series series[MAX_SPECTRA];

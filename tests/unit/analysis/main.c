@@ -6,9 +6,10 @@ Suite *arena_suite(void);
 Suite *components_suite(void);
 Suite *ctx_suite(void);
 Suite *directions_suite(void);
+Suite *dynamics_suite(void);
 Suite *err_suite(void);
-Suite *layout_suite(void);
 Suite *influence_suite(void);
+Suite *layout_suite(void);
 Suite *linalg_suite(void);
 Suite *mat_suite(void);
 Suite *pca_suite(void);
@@ -24,10 +25,26 @@ Suite *walks_suite(void);
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        arena_suite, components_suite, ctx_suite, directions_suite, err_suite, influence_suite,
-        layout_suite, linalg_suite, mat_suite, pca_suite, peers_suite, rng_suite,
-        stats_suite, svcca_null_suite, svcca_numerics_suite, svcca_suite, verdict_suite,
-        walks_suite, NULL,
+        arena_suite,
+        components_suite,
+        ctx_suite,
+        directions_suite,
+        dynamics_suite,
+        err_suite,
+        influence_suite,
+        layout_suite,
+        linalg_suite,
+        mat_suite,
+        pca_suite,
+        peers_suite,
+        rng_suite,
+        stats_suite,
+        svcca_null_suite,
+        svcca_numerics_suite,
+        svcca_suite,
+        verdict_suite,
+        walks_suite,
+        NULL,
     };
     return tg_run_suites(suites);
 }

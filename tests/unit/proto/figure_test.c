@@ -75,6 +75,48 @@ START_TEST(test_lines)
 }
 END_TEST
 
+START_TEST(test_lines_in_panes)
+{
+    static const double x[] = {5, 6}, y[] = {0.5, 0.25}, z[] = {1, NAN};
+    static const char *const panes[] = {"p", "q"};
+    const struct tg_series series[] = {{"one", x, y, 2, false}, {"two", NULL, z, 2, false},
+                                       {"one", x, z, 2, false}, {"two", x, y, 1, false}};
+    json_t *spec = tg_figure_line_panes("T", "X", "Y", panes, 2, series, 2, 0.95);
+    expect_text(spec, "title", "T");
+    expect_text(spec, "facet/sort/1", "q");
+    expect_text(spec, "spec/encoding/x/title", "X");
+    expect_text(spec, "spec/encoding/color/sort/1", "two");
+    ck_assert_double_eq(json_real_value(at(spec, "spec/layer/1/encoding/y/datum")), 0.95);
+    ck_assert_uint_eq(json_array_size(at(spec, "data/values")), 7);
+    expect_text(spec, "data/values/6/pane", "q");
+    expect_text(spec, "data/values/6/series", "two");
+    ck_assert(json_is_null(at(spec, "data/values/3/y")));
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/3/x")), 2);
+    json_decref(spec);
+    spec = tg_figure_line_panes("T", "X", "Y", panes, 2, series, 2, NAN);
+    ck_assert_uint_eq(json_array_size(at(spec, "spec/layer")), 1);
+    json_decref(spec);
+}
+END_TEST
+
+START_TEST(test_heatmaps_in_panes)
+{
+    static const double z[] = {1, 2, 3, 4, 5, NAN};
+    static const char *const panes[] = {"p", "q", "r"}, *const x[] = {"b", "a"};
+    static const char *const y[] = {"row"};
+    json_t *spec = tg_figure_heatmap_panes("T", "X", "Y", "Z", panes, 3, x, 2, y, 1, z);
+    expect_text(spec, "facet/sort/2", "r");
+    expect_text(spec, "spec/encoding/x/sort/0", "b");
+    expect_text(spec, "spec/encoding/color/title", "Z");
+    ck_assert_uint_eq(json_array_size(at(spec, "data/values")), 6);
+    expect_text(spec, "data/values/3/pane", "q");
+    expect_text(spec, "data/values/3/x", "a");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/3/z")), 4);
+    ck_assert(json_is_null(at(spec, "data/values/5/z")));
+    json_decref(spec);
+}
+END_TEST
+
 START_TEST(test_long_series_are_thinned_and_say_so)
 {
     static double y[12000];
@@ -152,6 +194,8 @@ Suite *figure_suite(void)
     TCase *shapes = tcase_create("shapes");
     tcase_add_test(shapes, test_heatmap);
     tcase_add_test(shapes, test_lines);
+    tcase_add_test(shapes, test_lines_in_panes);
+    tcase_add_test(shapes, test_heatmaps_in_panes);
     tcase_add_test(shapes, test_long_series_are_thinned_and_say_so);
     tcase_add_test(shapes, test_path);
     tcase_add_test(shapes, a_path_may_have_an_expected_curve_behind_it);

@@ -288,6 +288,8 @@ class KindMethods:
         shape_alpha: float = 0.5,
         pairs: Literal["all", "same_layer", "final", "across_models"] = "all",
         max_directions: int = 0,
+        converged_at: float = 0.95,
+        layer_flops: Sequence[float] = (),
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -373,6 +375,14 @@ class KindMethods:
             Room for this many directions a layer when only the leading ones are kept (SVCCA
             without CCA): bounds the memory of a large grid. A layer that needs more fails the
             job and tells how many. 0: room for all.
+        converged_at : number from 0 to 1
+            A layer has converged at the step from which on its similarity with its last step is
+            at least this share of the last one's own (which is 1).
+        layer_flops : list, each number of at least 0
+            What each layer costs forward, in FLOPs or, for layers without shared weights,
+            parameters: a number for each name in `layers`, in the order in which the names
+            first come, which is taken for bottom to top. With it, a grid with steps also tells
+            what freezing saves.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -430,6 +440,25 @@ class KindMethods:
                 With `influence`, linear CKA of each pair without each sample.
             influence_cka_debiased : array, float64 (P,n)
                 With `influence`, the same for debiased CKA.
+            dynamics : value, array
+                With `step` given for entries of one name and model that were compared with the
+                last of them, one row a layer: name, model where given, steps (entries),
+                first_step, last_step, for each measure <measure>_converged_step (from which on
+                its similarity with its last step is at least `converged_at`; for regression,
+                the variance of the last step that the layer explains), and freeze_step (from
+                which on it and all layers of the model that come before it have converged, by
+                svcca or else the first measure; null where a layer never changes).
+            freezing : value, array
+                With `dynamics`, one row a model: model where given, measure (that freeze_step
+                goes by), steps (of the training, from step 0), and where `layer_flops` is given
+                backward_saved and training_saved: the share of the gradients' FLOPs, and of
+                all, that these layers need not when each is frozen at its freeze_step.
+            dynamics_similarity : array, float64 (M,R,S)
+                With `dynamics`, by each measure in the order of the L x L arrays, the
+                similarity of each of its R rows with its last step, at each step; NaN beyond a
+                row's steps.
+            dynamics_steps : array, float64 (R,S)
+                With `dynamics`, the steps.
             cca : array, float64 (L,L)
                 Mean canonical correlation of every pair; like all L x L arrays 1 on the
                 diagonal and NaN for pairs that were not compared.
@@ -470,7 +499,8 @@ class KindMethods:
                 With `return_directions`, share of the layer's variance that follows from each
                 variate.
             cca_heatmap : figure
-                Mean canonical correlation, layer by layer.
+                Mean canonical correlation, layer by layer. In all heat maps of a grid, entries
+                are ordered by model, then layer, then step.
             svcca_heatmap : figure
                 SVCCA, layer by layer.
             cka_heatmap : figure
@@ -488,6 +518,12 @@ class KindMethods:
                 With `shape` asked for, the same layer by layer.
             regression_heatmap : figure
                 With `regression` asked for, the same layer by layer.
+            layer_curves : figure
+                With `dynamics`, similarity with the last step over training: a pane for each of
+                the first 24 layers, a line a measure.
+            dynamics : figure
+                With `dynamics` and every pair compared, layers of the first model at up to 4
+                steps of training beside its layers at the end, as in the paper's figure 4.
             spectrum : figure
                 Singular values of each layer, of the first 12 layers.
             layers : quality, array
@@ -523,6 +559,8 @@ class KindMethods:
                 "shape_alpha": shape_alpha,
                 "pairs": pairs,
                 "max_directions": max_directions,
+                "converged_at": converged_at,
+                "layer_flops": layer_flops,
             },
             {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
             name=name,
