@@ -57,6 +57,18 @@ double tg_moments_sem(const struct tg_moments *moments)
     return sqrt(tg_moments_variance(moments) / (double)moments->count);
 }
 
+double tg_quantile(const double *sorted, size_t n, double p)
+{
+    double place = p * ((double)n + 1) - 1;
+    if (!(place > 0))
+        return sorted[0];
+    if (place >= (double)(n - 1))
+        return sorted[n - 1];
+    size_t below = (size_t)place;
+    double share = place - (double)below;
+    return sorted[below] + share * (sorted[below + 1] - sorted[below]);
+}
+
 double tg_normal_cdf(double x)
 {
     return 0.5 * erfc(-x * sqrt(0.5));

@@ -28,6 +28,13 @@ double tg_moments_variance(const struct tg_moments *moments);
 /* Standard error of the mean, sqrt(variance / count); NaN for fewer than two numbers. */
 double tg_moments_sem(const struct tg_moments *moments);
 
+/*
+ * The p-quantile of n >= 1 numbers in ascending order: at place p (n + 1) of them, between
+ * neighbours in proportion, so that a new draw is below it with chance p (where the numbers
+ * reach so far; else the first or the last).
+ */
+double tg_quantile(const double *sorted, size_t n, double p);
+
 /* P(Z <= x) of the standard normal. */
 double tg_normal_cdf(double x);
 

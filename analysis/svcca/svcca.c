@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "svcca/pair.h"
+#include "svcca/score.h"
 
 enum { DECOMPOSED = TG_BASIS_U | TG_BASIS_ALL | TG_BASIS_S | TG_BASIS_WHITE };
 
@@ -308,9 +309,7 @@ static enum tg_err make_pairs(const struct tg_ctx *ctx, const struct tg_svcca_op
     clear_matrices(svcca);
     for (int64_t p = 0; p < svcca->npairs; p++) {
         struct tg_svcca_compared at = compared(options, svcca, p);
-        svcca->pair[p] = (struct tg_svcca_pair){
-            at.a, at.b, NAN, NAN, NAN, 0, {NAN, NAN}, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN,
-            NAN};
+        svcca->pair[p] = tg_svcca_pair_unknown(at.a, at.b);
         TG_TRY(tg_ctx_poll(ctx));
         TG_TRY(make_pair(ctx, options, scratch, svcca, p));
         fill_cells(options, svcca, &svcca->pair[p]);

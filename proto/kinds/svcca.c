@@ -9,8 +9,14 @@ enum { MAX_LAYERS = 512 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
 static const struct svcca_part *const parts[] = {
-    &svcca_directions_part, &svcca_dynamics_part, &svcca_influence_part, &svcca_peers_part,
-    &svcca_significance_part, NULL};
+    &svcca_directions_part,
+    &svcca_dynamics_part,
+    &svcca_influence_part,
+    &svcca_peers_part,
+    &svcca_permutations_part,
+    &svcca_significance_part,
+    NULL,
+};
 
 const char *const svcca_measure_names[] = {
     "cca",    "svcca",      "cka",   "cka_debiased",
@@ -89,6 +95,12 @@ static const struct tg_param params[] = {
                    "weights, parameters: a number for each name in `layers`, in the order "
                    "in which the names first come, which is taken for bottom to top. With "
                    "it, a grid with steps also tells what freezing saves."),
+    TG_P_INT(struct svcca_params, permutations, 0, 1e6, "0", "",
+             "How often to shuffle the samples of each layer against those of the other, for a "
+             "p of every score that holds whatever the data. Layers are not decomposed again; "
+             "each costs what the pair costs."),
+    TG_P_INT(struct svcca_params, seed, 0, 9007199254740991, "0", "",
+             "What random numbers are drawn from: the same seed, the same draws."),
 };
 
 static const struct tg_input inputs[] = {
@@ -140,6 +152,12 @@ static const struct tg_output outputs[] = {
      "With `influence`, the three samples of each pair without which linear CKA changes most: "
      "a, b, sample (row, from 0), cka_without, change (cka_without less cka), "
      "cka_debiased_without."},
+    {TG_OUT_VALUE, "permutations", "array", "",
+     "With `permutations`, one row a pair and score: a, b, score (its name in `pairs`), value, "
+     "null_mean, null_sd, null_median, null_95 and null_99 (of the shuffled scores), p (of a "
+     "score at least as high, itself counted) and p_family (that any pair reaches as high "
+     "above its own mean, in sd: holds for all pairs of the job together). null where a score "
+     "is not defined."},
     {TG_OUT_ARRAY, "influence_cka", "float64", "P,n",
      "With `influence`, linear CKA of each pair without each sample."},
     {TG_OUT_ARRAY, "influence_cka_debiased", "float64", "P,n",
@@ -279,11 +297,11 @@ void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook)
  * What is to be done, with the parts' memory from `arena`; `cost` is what they add to the
  * cost of the scores. The work is big and stays where it is: options point into it.
  */
-static enum tg_err prepare(const struct tg_job *job, struct tg_arena *arena,
+static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_arena *arena,
                            struct svcca_work *work, struct tg_svcca_cost *cost)
 {
     const struct svcca_params *p = job->params;
-    *work = (struct svcca_work){.job = job, .params = p};
+    *work = (struct svcca_work){.job = job, .params = p, .lanes = lanes};
     *cost = (struct tg_svcca_cost){0};
     work->options = (struct tg_svcca_options){.measures = p->measures,
                                               .threshold = p->threshold,
@@ -303,13 +321,12 @@ static enum tg_err prepare(const struct tg_job *job, struct tg_arena *arena,
 static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
                             struct tg_cost *cost)
 {
-    (void)lanes;
     struct svcca_work work;
     struct tg_svcca_cost scores, extra;
     struct tg_arena *arena = tg_arena_new_measuring();
     if (!arena)
         return TG_NOMEM;
-    enum tg_err err = prepare(job, arena, &work, &extra);
+    enum tg_err err = prepare(job, lanes, arena, &work, &extra);
     if (!err)
         err = tg_svcca_cost(work.layers, work.nlayers, &work.options, &scores);
     if (!err)
@@ -343,7 +360,7 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
 {
     struct svcca_work work;
     struct tg_svcca_cost extra;
-    enum tg_err err = prepare(job, ctx->arena, &work, &extra);
+    enum tg_err err = prepare(job, ctx->lanes, ctx->arena, &work, &extra);
     if (!err)
         err = run_work(&work, ctx, result);
     svcca_release(&work);

@@ -37,6 +37,8 @@ struct svcca_params {
     int64_t max_directions;
     double converged_at;
     struct tg_real_list layer_flops;
+    int64_t permutations;
+    int64_t seed;
 };
 
 enum { SVCCA_MAX_PARTS = 16 };
@@ -45,6 +47,7 @@ enum { SVCCA_MAX_PARTS = 16 };
 struct svcca_work {
     const struct tg_job *job;
     const struct svcca_params *params;
+    unsigned lanes; /* as ctx->lanes of run() */
     struct tg_svcca_layer *layers; /* named by label */
     const struct tg_bound **bound; /* what each came from */
     char *text;                    /* labels and keys */
@@ -126,6 +129,9 @@ extern const struct svcca_part svcca_influence_part;
 
 /* svcca_significance.c */
 extern const struct svcca_part svcca_significance_part;
+
+/* svcca_permutations.c */
+extern const struct svcca_part svcca_permutations_part;
 
 /* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
 extern const char *const svcca_measure_names[];

@@ -13,8 +13,9 @@ from wire import Wire
 N = 120
 
 
-def result_of(wire: Wire, **layers: np.ndarray) -> Dict[str, Any]:
-    document = run(wire, "svcca", {"layers": {k: inline(v) for k, v in layers.items()}}, {}).json()
+def result_of(wire: Wire, params: Any = None, **layers: np.ndarray) -> Dict[str, Any]:
+    inputs = {"layers": {name: inline(layer) for name, layer in layers.items()}}
+    document = run(wire, "svcca", inputs, params).json()
     assert document["state"] == "succeeded", document
     result: Dict[str, Any] = document["result"]
     return result
@@ -60,3 +61,49 @@ def test_few_samples_are_told(wire: Wire) -> None:
     rng = np.random.default_rng(10)
     result = result_of(wire, x=rng.normal(size=(20, 12)), y=rng.normal(size=(20, 3)))
     assert "few-samples" in {warning["code"] for warning in result["quality"]["warnings"]}
+
+
+def similarities(x: np.ndarray, y: np.ndarray) -> Dict[str, float]:
+    """Straight from the definitions."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    u, v = np.linalg.qr(x)[0], np.linalg.qr(y)[0]
+    nuclear = np.linalg.svd(x.T @ y, compute_uv=False).sum()
+    return {
+        "cca": float(np.linalg.svd(u.T @ v, compute_uv=False).mean()),
+        "procrustes": float(nuclear / np.linalg.norm(x) / np.linalg.norm(y)),
+        "regression_a_to_b": float(np.sum((u.T @ y) ** 2) / np.sum(y * y)),
+    }
+
+
+def test_permutations_give_every_measure_a_null(wire: Wire) -> None:
+    rng = np.random.default_rng(12)
+    x, y = rng.normal(size=(N, 5)) ** 3, np.exp(rng.normal(size=(N, 4)))
+    z = y + x[:, :4]
+    measures = ["cca", "procrustes", "regression", "pwcca", "shape", "cka"]
+    params = {"measures": measures, "permutations": 999, "seed": 3}
+    result = result_of(wire, params, x=x, y=y, z=z)
+    rows = {(r["a"], r["b"], r["score"]): r for r in result["values"]["permutations"]}
+    assert len(rows) == 3 * 8  # cca and regression are two scores each
+    drawn = [similarities(x, y[rng.permutation(N)]) for _ in range(999)]
+    for score, value in similarities(x, y).items():
+        row, null = rows["x", "y", score], np.array([draw[score] for draw in drawn])
+        assert row["value"] == pytest.approx(value, abs=1e-10)
+        assert row["null_mean"] == pytest.approx(null.mean(), abs=6 * null.std() / 999**0.5)
+        assert row["null_sd"] == pytest.approx(null.std(), rel=0.15)
+        assert row["null_95"] == pytest.approx(np.quantile(null, 0.95), abs=null.std() / 2)
+        assert row["p"] == pytest.approx(np.mean(null >= value), abs=0.08)
+    for (a, b, _), row in rows.items():
+        assert row["p_family"] >= row["p"]
+        if b == "z":
+            assert row["p"] == 0.001
+
+
+def test_the_seed_decides_what_is_drawn(wire: Wire) -> None:
+    rng = np.random.default_rng(13)
+    layers = {"x": rng.normal(size=(N, 5)), "y": rng.normal(size=(N, 4))}
+    one, other = (
+        result_of(wire, {"permutations": 19, "seed": seed}, **layers)["values"]["permutations"]
+        for seed in (1, 2)
+    )
+    assert [row["null_mean"] for row in one] != [row["null_mean"] for row in other]
+    assert [row["value"] for row in one] == [row["value"] for row in other]

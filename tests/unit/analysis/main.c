@@ -14,6 +14,7 @@ Suite *linalg_suite(void);
 Suite *mat_suite(void);
 Suite *pca_suite(void);
 Suite *peers_suite(void);
+Suite *permute_suite(void);
 Suite *rng_suite(void);
 Suite *stats_suite(void);
 Suite *svcca_null_suite(void);
@@ -37,6 +38,7 @@ int main(void)
         mat_suite,
         pca_suite,
         peers_suite,
+        permute_suite,
         rng_suite,
         stats_suite,
         svcca_null_suite,

@@ -61,6 +61,22 @@ START_TEST(limits_are_exact)
 }
 END_TEST
 
+/* Order statistics of n uniforms have the means k / (n + 1). */
+START_TEST(quantiles_are_where_the_next_draw_is_below_with_their_chance)
+{
+    double x[19];
+    for (int i = 0; i < 19; i++)
+        x[i] = (i + 1) / 20.0;
+    for (int i = 1; i < 20; i++)
+        ck_assert_double_eq_tol(tg_quantile(x, 19, i / 20.0), i / 20.0, 1e-15);
+    ck_assert_double_eq_tol(tg_quantile(x, 19, 0.525), 0.525, 1e-15);
+    ck_assert_double_eq(tg_quantile(x, 19, 0), x[0]);
+    ck_assert_double_eq(tg_quantile(x, 19, 0.01), x[0]);
+    ck_assert_double_eq(tg_quantile(x, 19, 1), x[18]);
+    ck_assert_double_eq(tg_quantile(x, 1, 0.3), x[0]);
+}
+END_TEST
+
 /* 0 .. n-1 has mean (n - 1) / 2 and unbiased variance n (n + 1) / 12; an offset hides none. */
 START_TEST(moments_keep_their_digits_beside_a_large_offset)
 {
@@ -112,6 +128,7 @@ Suite *stats_suite(void)
     TCase *tc = tcase_create("distributions and moments");
     tcase_add_test(tc, distributions_agree_with_scipy);
     tcase_add_test(tc, limits_are_exact);
+    tcase_add_test(tc, quantiles_are_where_the_next_draw_is_below_with_their_chance);
     tcase_add_test(tc, moments_keep_their_digits_beside_a_large_offset);
     tcase_add_test(tc, merging_parts_gives_the_whole);
     tcase_add_test(tc, one_number_has_no_variance);

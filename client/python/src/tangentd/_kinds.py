@@ -290,6 +290,8 @@ class KindMethods:
         max_directions: int = 0,
         converged_at: float = 0.95,
         layer_flops: Sequence[float] = (),
+        permutations: int = 0,
+        seed: int = 0,
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -383,6 +385,12 @@ class KindMethods:
             parameters: a number for each name in `layers`, in the order in which the names
             first come, which is taken for bottom to top. With it, a grid with steps also tells
             what freezing saves.
+        permutations : integer from 0 to 1000000
+            How often to shuffle the samples of each layer against those of the other, for a p
+            of every score that holds whatever the data. Layers are not decomposed again; each
+            costs what the pair costs.
+        seed : integer from 0 to 9.00719925474099e+15
+            What random numbers are drawn from: the same seed, the same draws.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -436,6 +444,12 @@ class KindMethods:
                 With `influence`, the three samples of each pair without which linear CKA
                 changes most: a, b, sample (row, from 0), cka_without, change (cka_without less
                 cka), cka_debiased_without.
+            permutations : value, array
+                With `permutations`, one row a pair and score: a, b, score (its name in
+                `pairs`), value, null_mean, null_sd, null_median, null_95 and null_99 (of the
+                shuffled scores), p (of a score at least as high, itself counted) and p_family
+                (that any pair reaches as high above its own mean, in sd: holds for all pairs of
+                the job together). null where a score is not defined.
             influence_cka : array, float64 (P,n)
                 With `influence`, linear CKA of each pair without each sample.
             influence_cka_debiased : array, float64 (P,n)
@@ -561,6 +575,8 @@ class KindMethods:
                 "max_directions": max_directions,
                 "converged_at": converged_at,
                 "layer_flops": layer_flops,
+                "permutations": permutations,
+                "seed": seed,
             },
             {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
             name=name,
