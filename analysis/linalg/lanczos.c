@@ -125,18 +125,19 @@ static void ritz_pairs(const struct lanczos *s, double *w, double *v)
     const int64_t m = s->steps;
     for (int64_t i = 0; i < s->k; i++) {
         w[i] = s->w[m - 1 - i];
-        cblas_dgemv(CblasRowMajor, CblasTrans, (int)m, (int)s->n, 1, s->q, (int)s->n,
-                    s->z + (m - 1 - i) * m, 1, 0, v + i * s->n, 1);
+        if (v)
+            cblas_dgemv(CblasRowMajor, CblasTrans, (int)m, (int)s->n, 1, s->q, (int)s->n,
+                        s->z + (m - 1 - i) * m, 1, 0, v + i * s->n, 1);
     }
 }
 
 static enum tg_err dense(const struct tg_ctx *ctx, int64_t n, int64_t k, double *a,
                          size_t lda, double *w, double *v, double *work)
 {
-    TG_TRY(tg_eigh(ctx, n, true, a, lda, work, work + n));
+    TG_TRY(tg_eigh(ctx, n, v, a, lda, work, work + n));
     for (int64_t i = 0; i < k; i++) {
         w[i] = work[n - 1 - i];
-        for (int64_t t = 0; t < n; t++)
+        for (int64_t t = 0; v && t < n; t++)
             v[i * n + t] = a[(size_t)t * lda + n - 1 - i];
     }
     return TG_OK;

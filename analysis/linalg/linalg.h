@@ -64,11 +64,11 @@ TG_MUST_CHECK enum tg_err tg_eigh(const struct tg_ctx *ctx, int64_t n, bool vect
                                   size_t lda, double *w, double *work);
 
 /*
- * The k <= n LARGEST eigenvalues of a symmetric matrix, DESCENDING in w[k], and their vectors
- * in the ROWS of v (k x n). A is destroyed. Eigenvalues are exact to rounding of the largest.
- * Some 100 products with A when the spectrum falls off as that of a path does, and never more
- * than tg_eigh takes, which does the rest. `work` has tg_eigh_leading_work(n, k) doubles.
- * Errors as tg_eigh.
+ * The k <= n LARGEST eigenvalues of a symmetric matrix, DESCENDING in w[k], and unless v is
+ * NULL their vectors in its ROWS (k x n). A is destroyed. Eigenvalues are exact to rounding of
+ * the largest. Some 100 products with A when the spectrum falls off as that of a path does, and
+ * never more than tg_eigh takes, which does the rest. `work` has tg_eigh_leading_work(n, k)
+ * doubles. Errors as tg_eigh.
  */
 size_t tg_eigh_leading_work(int64_t n, int64_t k);
 TG_MUST_CHECK enum tg_err tg_eigh_leading(const struct tg_ctx *ctx, int64_t n, int64_t k,

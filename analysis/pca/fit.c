@@ -190,13 +190,20 @@ static double best_shared(const struct sums *s, const struct model *model, doubl
     return fmax((ratio - 1) / s->m, 0);
 }
 
-/* A search along alpha or momentum; a free `shared` follows unless it is held. */
+/* The best pull back for this common part, where the trace is a parabola of alpha. */
+static double best_alpha(const struct sums *s, double shared)
+{
+    double c = shared / (1 + s->m * shared), bend = s->away - c * s->w2;
+    double slope = s->pull - c * s->end_w;
+    return bend > 0 ? fmin(fmax(-slope / bend, 0), 1) : slope < 0;
+}
+
+/* A search along alpha or momentum; a free `shared` follows. */
 struct climb {
     const struct sums *sums;
     const struct model *model;
     struct point at;
     enum parameter along;
-    bool shared_held;
 };
 
 /* Parameters over the coordinate that a search goes along: fine where they are near an end. */
@@ -209,7 +216,7 @@ static double height(struct climb *climb, double x)
 {
     double value = at_coordinate(climb->along, x);
     climb->at.v[climb->along] = value;
-    if (climb->model->is_free[SHARED] && !climb->shared_held)
+    if (climb->model->is_free[SHARED])
         climb->at.v[SHARED] = best_shared(climb->sums, climb->model, value);
     return log_likelihood(climb->sums, climb->model, &climb->at);
 }
@@ -275,14 +282,13 @@ static double maximise(const struct sums *sums, const struct model *model, struc
 static double profile(const struct sums *sums, const struct model *model,
                       enum parameter which, double value)
 {
-    struct climb climb = {.sums = sums, .model = model, .along = ALPHA};
-    climb.at.v[which] = value;
-    climb.shared_held = which == SHARED;
+    struct point at = {{0}};
+    at.v[which] = value;
     if (which == SHARED && model->is_free[ALPHA])
-        return climb_up(&climb);
+        at.v[ALPHA] = best_alpha(sums, value);
     if (which == ALPHA && model->is_free[SHARED])
-        climb.at.v[SHARED] = best_shared(sums, model, value);
-    return log_likelihood(sums, model, &climb.at);
+        at.v[SHARED] = best_shared(sums, model, value);
+    return log_likelihood(sums, model, &at);
 }
 
 /* Where the profile crosses `level` between a place above it and one that may be below. */

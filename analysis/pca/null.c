@@ -91,18 +91,20 @@ enum tg_err tg_null_solve(const struct tg_ctx *ctx, const struct tg_null *null, 
         spectrum->square = NAN;
         set_all(spectrum->value, k, NAN);
         set_all(spectrum->ratio, k, NAN);
-        set_all(spectrum->mode, k * n, NAN);
+        if (spectrum->mode)
+            set_all(spectrum->mode, k * n, NAN);
         return TG_OK;
     }
     spectrum->square = square / (trace * trace);
     TG_TRY(tg_eigh_leading(ctx, n, k, g, (size_t)n, spectrum->value, spectrum->mode, rest));
     for (int64_t i = 0; i < k; i++) {
-        double *mode = spectrum->mode + i * n, sign = mode[0] < 0 ? -1 : 1;
         spectrum->value[i] = fmax(spectrum->value[i], 0);
         spectrum->ratio[i] = spectrum->value[i] / trace;
-        for (int64_t t = 0; t < n; t++)
-            mode[t] *= sign;
     }
+    for (double *mode = spectrum->mode; mode && mode < spectrum->mode + k * n; mode += n)
+        if (mode[0] < 0)
+            for (int64_t t = 0; t < n; t++)
+                mode[t] = -mode[t];
     return TG_OK;
 }
 

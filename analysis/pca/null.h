@@ -52,7 +52,7 @@ struct tg_null_spectrum {
     double square;  /* sum of the squares of all ratios */
     double *value;  /* k eigenvalues, descending */
     double *ratio;  /* k: value / trace */
-    double *mode;   /* k x n eigenvectors in rows; the first entry is not negative */
+    double *mode;   /* k x n eigenvectors in rows, none when NULL; the first entry is >= 0 */
 };
 
 /*

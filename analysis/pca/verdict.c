@@ -7,7 +7,7 @@
 #include "pca/walk.h"
 
 struct scratch {
-    double *work, *value, *mode;
+    double *work, *value;
 };
 
 static double *reals(struct tg_arena *arena, int64_t rows, int64_t cols)
@@ -33,7 +33,6 @@ static enum tg_err layout(struct tg_arena *arena, int64_t n, int64_t k,
     verdict->distance = reals(arena, n, 1);
     scratch->work = tg_arena_alloc(arena, tg_null_work(n, k), sizeof(double));
     scratch->value = reals(arena, k, 1);
-    scratch->mode = reals(arena, k, n);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
@@ -79,10 +78,10 @@ static enum tg_err expect(const struct tg_ctx *ctx, const struct tg_pca *pca,
     const struct tg_fit *fit = &verdict->fits.model[which];
     struct tg_expected *model = &verdict->model[which];
     struct tg_null_spectrum spectrum = {
-        .value = scratch->value, .ratio = model->ratio, .mode = scratch->mode};
+        .value = scratch->value,
+        .ratio = model->ratio,
+        .mode = which == TG_MODEL_WALK_STEPS ? verdict->step_mode : NULL};
     int64_t k = verdict->k;
-    if (which == TG_MODEL_WALK_STEPS)
-        spectrum.mode = verdict->step_mode;
     TG_TRY(expect_trap(ctx, pca, fit, model));
     for (int64_t i = 0; i < k; i++)
         model->ratio[i] = model->band[i] = NAN;
