@@ -72,10 +72,10 @@ json_t *tg_result_document(const struct tg_result *result, const struct tg_kind 
                            const char (*digests)[TG_SHA256_HEX], json_t *provenance);
 
 /*
- * The document as sent: "arrays" and "figures" get hrefs below `base`
- * ("/v1/jobs/ID/result"), figure specs are left out. New reference.
+ * A document as sent, from the text of tg_json_write(): "arrays" and "figures" get hrefs below
+ * `base` ("/v1/jobs/ID/result"), figure specs are left out.
  */
-json_t *tg_result_public(const json_t *document, const char *base);
+void tg_result_public(const char *document, const char *base, struct tg_buf *out);
 
 /* The document as an aligned table that reads well in a terminal. */
 void tg_result_text_write(const json_t *document, struct tg_buf *out);

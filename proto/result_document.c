@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The document of a result, as stored and as sent. */
+/* The document of a result, as stored. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -94,57 +94,4 @@ json_t *tg_result_document(const struct tg_result *result, const struct tg_kind 
                      result->values, "arrays", array_entries(result, digests), "figures",
                      figure_entries(result), "quality", quality, "provenance",
                      provenance);
-}
-
-/* Any name as one segment of a path. */
-static json_t *href_value(const char *base, const char *part, const char *name)
-{
-    struct tg_buf out;
-    tg_buf_init(&out, 4096);
-    tg_buf_printf(&out, "%s/%s/", base, part);
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-                     (*p >= '0' && *p <= '9') || strchr("-._~", *p);
-        tg_buf_printf(&out, plain ? "%c" : "%%%02X", *p);
-    }
-    json_t *value = tg_buf_failed(&out) ? NULL : json_string(out.p);
-    tg_buf_release(&out);
-    return value;
-}
-
-/* The entries of one member, each a copy with its address and without `dropped`. */
-static json_t *with_hrefs(const json_t *entries, const char *base, const char *part,
-                          const char *dropped)
-{
-    json_t *out = json_object(), *entry;
-    const char *name;
-    json_object_foreach((json_t *)(uintptr_t)entries, name, entry)
-    {
-        json_t *copy = json_copy(entry);
-        if (copy)
-            json_object_del(copy, dropped);
-        if (!copy || json_object_set_new(copy, "href", href_value(base, part, name)) ||
-            json_object_set(out, name, copy)) {
-            json_decref(copy);
-            json_decref(out);
-            return NULL;
-        }
-        json_decref(copy);
-    }
-    return out;
-}
-
-json_t *tg_result_public(const json_t *document, const char *base)
-{
-    json_t *out = json_copy((json_t *)(uintptr_t)document);
-    if (out &&
-        !json_object_set_new(
-            out, "arrays",
-            with_hrefs(json_object_get(document, "arrays"), base, "arrays", "")) &&
-        !json_object_set_new(
-            out, "figures",
-            with_hrefs(json_object_get(document, "figures"), base, "figures", "spec")))
-        return out;
-    json_decref(out);
-    return NULL;
 }

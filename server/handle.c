@@ -11,6 +11,7 @@
 
 #include "proto/jsonload.h"
 #include "proto/jsonwrite.h"
+#include "proto/result.h"
 #include "proto/rfc3339.h"
 #include "server/accept.h"
 #include "server/clock.h"
@@ -227,14 +228,19 @@ static enum tg_err no_result(const struct tg_job_row *row, struct tg_report *rep
     return TG_CONFLICT;
 }
 
-enum tg_err tg_load_result(const struct tg_request *request, const struct tg_job_row *row,
-                           json_t **document, struct tg_report *report)
+enum tg_err tg_result_of(const struct tg_request *request, const struct tg_job_row *row,
+                         char **document, struct tg_report *report)
 {
-    char *text;
     if (!row->has_result)
         return no_result(row, report);
-    TG_TRY(tg_store_result(request->server->store, row->id, &text, report));
-    *document = tg_json_load(text);
-    free(text);
-    return *document ? TG_OK : TG_NOMEM;
+    return tg_store_result(request->server->store, row->id, document, report);
+}
+
+enum tg_err tg_answer_result(struct tg_response *response, const char *id,
+                             const char *document)
+{
+    char base[64];
+    snprintf(base, sizeof(base), "/v1/jobs/%.26s/result", id);
+    tg_result_public(document, base, &response->body);
+    return tg_buf_failed(&response->body) ? TG_NOMEM : TG_OK;
 }

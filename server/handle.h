@@ -92,9 +92,12 @@ bool tg_query_is_true(const struct tg_request *request, const char *name);
 TG_MUST_CHECK enum tg_err tg_wait_for_job(const struct tg_request *request, const char *id,
                                           double timeout_s, struct tg_job_row *row,
                                           struct tg_report *report);
-/* The stored result document of a job; TG_CONFLICT, with its state, when it has none. */
-TG_MUST_CHECK enum tg_err tg_load_result(const struct tg_request *request,
-                                         const struct tg_job_row *row, json_t **document,
-                                         struct tg_report *report);
+/* A job's stored result document, to be freed; TG_CONFLICT, with its state, without one. */
+TG_MUST_CHECK enum tg_err tg_result_of(const struct tg_request *request,
+                                       const struct tg_job_row *row, char **document,
+                                       struct tg_report *report);
+/* Append it as it is sent. */
+TG_MUST_CHECK enum tg_err tg_answer_result(struct tg_response *response, const char *id,
+                                           const char *document);
 
 #endif

@@ -7,34 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/result.h"
 #include "server/accept.h"
 #include "server/metrics.h"
 #include "server/routes.h"
 #include "server/uri.h"
 
-static json_t *with_result(const struct tg_request *request, const struct tg_job_row *row,
-                           json_t *document)
+/* The result becomes the last member of the answer, unless it was removed meanwhile. */
+static enum tg_err add_result(const struct tg_request *request, struct tg_response *response,
+                              const struct tg_job_row *row)
 {
-    char base[64];
-    json_t *stored;
-    if (!document || !row->has_result || tg_load_result(request, row, &stored, NULL))
-        return document;
-    snprintf(base, sizeof(base), "/v1/jobs/%s/result", row->id);
-    json_t *public = tg_result_public(stored, base);
-    json_decref(stored);
-    if (public)
-        json_object_set_new(document, "result", public);
-    return document;
+    static const char end[] = "}\n";
+    char *document;
+    enum tg_err err = tg_result_of(request, row, &document, NULL);
+    if (err)
+        return err == TG_NOT_FOUND ? TG_OK : err;
+    response->body.n -= strlen(end);
+    tg_buf_puts(&response->body, ",\"result\":");
+    err = tg_answer_result(response, row->id, document);
+    tg_buf_puts(&response->body, end);
+    free(document);
+    return err;
 }
 
 static enum tg_err answer_job(const struct tg_request *request,
                               struct tg_response *response, int status,
                               const struct tg_job_row *row, bool result)
 {
-    json_t *document = tg_jobs_document(&request->server->jobs, row);
-    return tg_answer_json(response, status,
-                          result ? with_result(request, row, document) : document);
+    TG_TRY(tg_answer_json(response, status,
+                          tg_jobs_document(&request->server->jobs, row)));
+    return result && row->has_result ? add_result(request, response, row) : TG_OK;
 }
 
 /* curl -d calls any body a form, and we take no forms. */

@@ -11,7 +11,7 @@
 
 #include "proto/array.h"
 #include "proto/digest.h"
-#include "proto/jsonwrite.h"
+#include "proto/jsonload.h"
 #include "proto/result.h"
 #include "server/routes.h"
 
@@ -59,30 +59,30 @@ static void close_array(struct opened *opened)
     tg_blob_close(&opened->blob);
 }
 
-/* The job's document, and its entity tag: a digest of the document and of the form. */
-static enum tg_err load(const struct tg_request *request, json_t **document,
-                        char etag[64], struct tg_report *report)
+/* The text of the job's document, and its entity tag: a digest of it and of the form. */
+static enum tg_err load_text(const struct tg_request *request, char **document,
+                             char etag[64], struct tg_report *report)
 {
     struct tg_job_row row;
+    char hash[TG_SHA256_HEX];
     TG_TRY(tg_store_get(request->server->store, request->arg[0], &row, report));
-    enum tg_err err = tg_load_result(request, &row, document, report);
+    enum tg_err err = tg_result_of(request, &row, document, report);
     tg_job_row_release(&row);
     if (err)
         return err;
-    struct tg_buf text;
-    char hash[TG_SHA256_HEX];
-    tg_buf_init(&text, SIZE_MAX / 2);
-    tg_json_write(*document, &text);
-    if (!tg_buf_failed(&text))
-        tg_sha256_hex(text.p, text.n, hash);
-    else
-        err = TG_NOMEM;
-    tg_buf_release(&text);
-    if (err)
-        json_decref(*document);
-    else
-        snprintf(etag, 64, "\"%.32s\"", hash);
-    return err;
+    tg_sha256_hex(*document, strlen(*document), hash);
+    snprintf(etag, 64, "\"%.32s\"", hash);
+    return TG_OK;
+}
+
+static enum tg_err load(const struct tg_request *request, json_t **document,
+                        char etag[64], struct tg_report *report)
+{
+    char *text;
+    TG_TRY(load_text(request, &text, etag, report));
+    *document = tg_json_load(text);
+    free(text);
+    return *document ? TG_OK : TG_NOMEM;
 }
 
 static void tag_form(char etag[64], const char *form)
@@ -180,41 +180,49 @@ static enum tg_err answer_first_figure(struct tg_response *response, json_t *fig
     return answer_spec(response, figure);
 }
 
-static enum tg_err answer_public(const struct tg_request *request,
-                                 struct tg_response *response, const json_t *document)
-{
-    char base[64];
-    snprintf(base, sizeof(base), "/v1/jobs/%.26s/result", request->arg[0]);
-    return tg_answer_json(response, 200, tg_result_public(document, base));
-}
-
 enum form { JSON, TEXT, CSV, AS_NPZ, AS_NPY, AS_VEGA_LITE };
 
+static enum tg_err answer_public(const struct tg_request *request,
+                                 struct tg_response *response, const char *text)
+{
+    response->type = "application/json";
+    TG_TRY(tg_answer_result(response, request->arg[0], text));
+    tg_buf_puts(&response->body, "\n");
+    return tg_buf_failed(&response->body) ? TG_NOMEM : TG_OK;
+}
+
 static enum tg_err answer_form(const struct tg_request *request,
-                               struct tg_response *response, json_t *document,
+                               struct tg_response *response, const char *text,
                                enum form form, const char *etag, struct tg_report *report)
 {
+    enum tg_err err = TG_OK;
+    json_t *document = form == JSON ? NULL : tg_json_load(text);
+    if (form != JSON && !document)
+        return TG_NOMEM;
     switch (form) {
     case JSON:
-        return answer_public(request, response, document);
+        err = answer_public(request, response, text);
+        break;
     case TEXT:
         response->type = "text/plain; charset=utf-8";
         tg_result_text_write(document, &response->body);
-        return TG_OK;
+        break;
     case CSV:
         response->type = "text/csv; charset=utf-8";
         tg_result_csv_write(document, &response->body);
-        return TG_OK;
+        break;
     case AS_NPZ:
-        return answer_npz(request, response, json_object_get(document, "arrays"), report);
+        err = answer_npz(request, response, json_object_get(document, "arrays"), report);
+        break;
     case AS_NPY:
-        return answer_only_array(request, response, json_object_get(document, "arrays"),
-                                 etag, report);
+        err = answer_only_array(request, response, json_object_get(document, "arrays"),
+                                etag, report);
+        break;
     case AS_VEGA_LITE:
-        return answer_first_figure(response, json_object_get(document, "figures"),
-                                   report);
+        err = answer_first_figure(response, json_object_get(document, "figures"), report);
     }
-    return TG_INTERNAL;
+    json_decref(document);
+    return err;
 }
 
 enum tg_err tg_handle_result(struct tg_request *request, struct tg_response *response,
@@ -229,17 +237,16 @@ enum tg_err tg_handle_result(struct tg_request *request, struct tg_response *res
         [AS_VEGA_LITE] = {"vega-lite", VEGA_LITE},
     };
     size_t form;
-    char etag[64];
-    json_t *document;
+    char etag[64], *text;
     TG_TRY(tg_choose_format(request, offers, sizeof(offers) / sizeof(offers[0]), &form,
                             report));
-    TG_TRY(load(request, &document, etag, report));
+    TG_TRY(load_text(request, &text, etag, report));
     tag_form(etag, offers[form].name);
     tg_response_header(response, "Vary", "Accept");
     enum tg_err err = TG_OK;
     if (!tg_answer_not_modified(request, response, etag))
-        err = answer_form(request, response, document, (enum form)form, etag, report);
-    json_decref(document);
+        err = answer_form(request, response, text, (enum form)form, etag, report);
+    free(text);
     return err;
 }
 

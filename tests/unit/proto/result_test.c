@@ -92,9 +92,23 @@ START_TEST(test_small_arrays_come_inline)
 }
 END_TEST
 
+static json_t *as_sent(const json_t *stored, const char *base)
+{
+    struct tg_buf text, sent;
+    tg_buf_init(&text, SIZE_MAX / 2);
+    tg_buf_init(&sent, SIZE_MAX / 2);
+    tg_json_write(stored, &text);
+    tg_result_public(text.p, base, &sent);
+    json_t *out = tg_buf_failed(&sent) ? NULL : json_loads(sent.p, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_ptr_nonnull(out);
+    tg_buf_release(&text);
+    tg_buf_release(&sent);
+    return out;
+}
+
 START_TEST(test_what_is_sent_has_addresses_and_no_figures)
 {
-    json_t *sent = tg_result_public(document, "/v1/jobs/J/result");
+    json_t *sent = as_sent(document, "/v1/jobs/J/result");
     expect_member(
         sent, "figures",
         "{\"map\":{\"title\":\"Map\",\"href\":\"/v1/jobs/J/result/figures/map\"}}");
@@ -108,10 +122,15 @@ END_TEST
 
 START_TEST(test_odd_names_are_escaped_in_addresses)
 {
-    json_t *odd = json_pack("{s:{s:{}}, s:{}}", "arrays", "a/b \xC3\xA9", "figures");
-    json_t *sent = tg_result_public(odd, "");
+    json_t *odd = json_pack("{s:{s:{}}, s:{}, s:[{s:s}, f, n]}", "arrays",
+                            "a/b \xC3\xA9", "figures", "values", "a\"b\\",
+                            "}\\\",]{\"arrays\":", 0.5);
+    json_t *sent = as_sent(odd, "");
     expect_member(json_object_get(json_object_get(sent, "arrays"), "a/b \xC3\xA9"),
                   "href", "\"/arrays/a%2Fb%20%C3%A9\"");
+    ck_assert(json_equal(json_object_get(sent, "values"), json_object_get(odd, "values")));
+    ck_assert_uint_eq(json_object_size(json_object_get(sent, "figures")), 0);
+    ck_assert_uint_eq(json_object_size(sent), 3);
     json_decref(sent);
     json_decref(odd);
 }
