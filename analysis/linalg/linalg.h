@@ -102,7 +102,7 @@ TG_MUST_CHECK enum tg_err tg_svd(const struct tg_ctx *ctx, int64_t m, int64_t n,
 /*
  * Gram matrices of streams, on the calling thread, no polling. Sixteen rows less an origin are
  * packed into a panel: column k of row i at panel[16 k + i]. A tile is c (16 x 16) += a b^T of
- * two panels with k columns: sums of 256 products in the working precision, added in double.
+ * two panels with k columns: sums of 128 products in the working precision, added in double.
  * The bits of an entry depend on its two rows and on the kernel alone.
  */
 enum { TG_PANEL_ROWS = 16 };

@@ -22,7 +22,9 @@ enum { IS_SINGLE, NEXT_TENSOR, NEXT_COLUMN, FROM_PANEL, IS_DONE, STATE = 16 };
 
 static const double chunk_bytes = 8 << 20; /* of packed columns */
 static const double worth_keeping = 1 << 20; /* bytes of data */
-static const double keep_seconds = 3;      /* of work that a crash may cost, more or less */
+/* Sums are kept after so much work by the clock of pass(): what a crash may cost. To keep a
+ * byte may take a twentieth of what it saves. */
+static const double keep_seconds = 0.25, keep_byte_seconds = 20 / 1e9;
 
 struct stream {
     const struct tg_ctx *ctx;
@@ -224,7 +226,7 @@ static void key_of(const struct stream *s, int64_t file, char *key)
 {
     const struct tg_walk_tensor *tensor = s->data->tensor;
     snprintf(key, TG_KEY_MAX,
-             "pca gram v1 %s ref=%" PRId64 " tensors=%" PRId64 "-%" PRId64 " kernel=%d",
+             "pca gram v2 %s ref=%" PRId64 " tensors=%" PRId64 "-%" PRId64 " kernel=%d",
              s->data->prefix[file], s->reference, tensor[s->first].index,
              tensor[s->end - 1].index, (int)s->gram->plan.kernel);
 }
@@ -302,10 +304,23 @@ static int64_t chunk_columns(const struct stream *s)
     return rest < most ? rest : most;
 }
 
+/* What was kept of the slot counts as done. */
+static void skip_known(struct stream *s)
+{
+    int64_t next = (int64_t)s->state[NEXT_TENSOR];
+    for (int64_t i = s->first; i < next; i++)
+        s->done += tg_walk_column_bytes(s->data, i) * (double)s->data->tensor[i].n;
+    if (next < s->end)
+        s->done += tg_walk_column_bytes(s->data, next) * s->state[NEXT_COLUMN];
+}
+
+/* Bits are those of a pass that never stopped: chunks begin at multiples of their length. */
 static enum tg_err pass(struct stream *s)
 {
     double t = (double)s->data->t, rate = 4e10 * (double)s->ctx->lanes;
+    double block = fmax(keep_seconds, keep_byte_seconds * 8 * (double)s->gram->plan.slot);
     int64_t column = (int64_t)s->state[NEXT_COLUMN];
+    skip_known(s);
     for (s->tensor = (int64_t)s->state[NEXT_TENSOR]; s->tensor < s->end; s->tensor++) {
         double bytes = tg_walk_column_bytes(s->data, s->tensor);
         for (s->column = column; s->column < s->data->tensor[s->tensor].n; s->column += s->n) {
@@ -316,7 +331,7 @@ static enum tg_err pass(struct stream *s)
             s->done += bytes * n;
             s->unsaved += t * t * n / rate + bytes * n / 2e9;
             tg_ctx_progress(s->ctx, "reading", fmin(s->done, s->total), s->total, "bytes");
-            if (s->unsaved > keep_seconds) {
+            if (s->unsaved > block) {
                 s->state[NEXT_TENSOR] = (double)s->tensor;
                 s->state[NEXT_COLUMN] = (double)(s->column + s->n);
                 keep(s);

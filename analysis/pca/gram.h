@@ -5,7 +5,7 @@
  * DESIGN. T points in D dimensions, D up to 1e9: nothing of length D is ever held. All points
  * are read side by side, a chunk of columns at a time; a reference point is subtracted
  * (without it the Gram matrix of points that lie far from the origin keeps no digits of their
- * differences), and products of 256 columns are added to sums in double. float32, float16 and
+ * differences), and products of 128 columns are added to sums in double. float32, float16 and
  * bfloat16 tensors are multiplied in single precision, at twice the speed; wider ones, and
  * those whose squares would leave the range of single precision, in double.
  *
@@ -16,7 +16,9 @@
  * An entry is a sum over its columns in order, whatever is computed beside it (linalg's
  * tg_stile). So its bits depend neither on lanes nor on T; sums that were kept half way are
  * taken up where they stopped, and those of a trajectory that has grown get new rows only.
- * Both need the runner's tg_ctx_recall(), under a key made of data->prefix.
+ * Sums are kept each quarter of a second of work (less often where keeping them takes long),
+ * which is all that a crash costs. Both need the runner's tg_ctx_recall(), under a key made
+ * of data->prefix.
  */
 #ifndef TG_PCA_GRAM_H
 #define TG_PCA_GRAM_H

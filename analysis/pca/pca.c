@@ -174,15 +174,38 @@ static void leave_components(struct tg_pca *pca)
 }
 
 /*
- * The Gram matrix has an error of about u |x_i - x_r| |x_j - x_r| an entry, so of u tr G
- * in norm, with u the precision of the products; the solver adds t eps. A negative
- * eigenvalue is an error that shows. Each eigenvalue is off by no more than that, and so is
- * their sum.
+ * The largest error among squared lengths of steps that follow from products of points, as a
+ * share of what the products are: the same lengths were summed up in double. Rounding is
+ * random and averages out where coordinates differ, but not where all move by one amount.
  */
-static void estimate_error(struct tg_pca *pca, double trace, double centred,
-                           const double *lambda)
+static double observed_error(const struct tg_walk_data *data, const struct tg_gram *sums)
+{
+    double most = 0;
+    for (int64_t i = 1; i < data->t; i++) {
+        double off = 0, size = 0;
+        for (int64_t slot = 0, first = 0; slot < sums->plan.nslots; slot++) {
+            double a = tg_gram_at(sums, slot, i - 1, i - 1), b = tg_gram_at(sums, slot, i, i);
+            double exact = tg_gram_step2(sums, slot)[i], weight = data->tensor[first].weight;
+            off += weight * fabs(a + b - 2 * tg_gram_at(sums, slot, i - 1, i) - exact);
+            size += weight * (a + b);
+            first = tg_gram_slot_end(&sums->plan, data, first);
+        }
+        most = size > 0 ? fmax(most, off / size) : most;
+    }
+    return most;
+}
+
+/*
+ * The Gram matrix has an error of about u |x_i - x_r| |x_j - x_r| an entry, so of u tr G
+ * in norm, with u the precision of the products, or twice the error that shows where it can be
+ * seen; the solver adds t eps. A negative eigenvalue is an error that shows. Each eigenvalue
+ * is off by no more than that, and so is their sum.
+ */
+static void estimate_error(const struct tg_walk_data *data, struct tg_pca *pca, double trace,
+                           double centred, const double *lambda)
 {
     double unit = pca->single ? (double)FLT_EPSILON : DBL_EPSILON;
+    unit = fmax(unit, 2 * observed_error(data, &pca->sums));
     double error = unit * trace / centred + (double)pca->t * DBL_EPSILON;
     pca->error = fmax(error, -lambda[0] / centred);
     for (int64_t k = 0; k < pca->k; k++)
@@ -190,8 +213,8 @@ static void estimate_error(struct tg_pca *pca, double trace, double centred,
 }
 
 /* Eigenvalues of the centred Gram matrix and what they tell. */
-static enum tg_err solve(const struct tg_ctx *ctx, double trace, const struct scratch *scratch,
-                         struct tg_pca *pca)
+static enum tg_err solve(const struct tg_ctx *ctx, const struct tg_walk_data *data,
+                         double trace, const struct scratch *scratch, struct tg_pca *pca)
 {
     int64_t t = pca->t;
     double *g = scratch->work, *lambda = scratch->lambda, total = 0;
@@ -212,7 +235,7 @@ static enum tg_err solve(const struct tg_ctx *ctx, double trace, const struct sc
         pca->ratio[k] = value / total;
         project(g, k, value, pca);
     }
-    estimate_error(pca, trace, total, lambda);
+    estimate_error(data, pca, trace, total, lambda);
     leave_components(pca);
     return TG_OK;
 }
@@ -285,7 +308,7 @@ enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_walk_data *data
         return TG_OK;
     }
     tg_ctx_progress(ctx, "solving", 0, 2, "matrices");
-    TG_TRY(solve(ctx, trace, &scratch, pca));
+    TG_TRY(solve(ctx, data, trace, &scratch, pca));
     tg_ctx_progress(ctx, "solving", 1, 2, "matrices");
     if (pca->nruns == 1)
         TG_TRY(solve_step_null(ctx, &scratch, pca));

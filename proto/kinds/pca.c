@@ -241,7 +241,7 @@ static const char example[] =
 
 const struct tg_kind tg_kind_pca = {
     .name = "pca",
-    .version = 3,
+    .version = 4,
     .title = "Principal components of a trajectory",
     .summary =
         "Projects the path of a network's weights during training onto its principal "

@@ -8,6 +8,7 @@ Suite *ctx_suite(void);
 Suite *directions_suite(void);
 Suite *dynamics_suite(void);
 Suite *err_suite(void);
+Suite *gram_suite(void);
 Suite *influence_suite(void);
 Suite *layout_suite(void);
 Suite *linalg_suite(void);
@@ -32,6 +33,7 @@ int main(void)
         directions_suite,
         dynamics_suite,
         err_suite,
+        gram_suite,
         influence_suite,
         layout_suite,
         linalg_suite,

@@ -2,76 +2,15 @@
 /*
  * pca against scikit-learn (tests/golden/pca.py), and walks against their closed forms.
  */
-#include "pca/pca.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lanes.h"
+#include "pca_fixture.h"
 #include "pca/walk.h"
-#include "../suite.h"
 
 Suite *pca_suite(void);
-
-struct run {
-    struct tg_walk_array array;
-    struct tg_pca pca;
-    struct tg_arena *arena;
-    struct tg_report report;
-};
-
-static void close_run(struct run *run)
-{
-    tg_arena_free(run->arena);
-}
-
-static enum tg_err open_data(struct run *run, const struct tg_walk_data *data,
-                             const struct tg_pca_options *options, struct tg_ctx ctx)
-{
-    struct tg_pca_cost cost;
-    ck_assert_int_eq(tg_pca_cost(data, options, &cost), TG_OK);
-    ctx.arena = run->arena = tg_arena_new(cost.bytes);
-    ck_assert_ptr_nonnull(run->arena);
-    tg_report_init(&run->report);
-    enum tg_err err = tg_pca_run(&ctx, data, options, &run->pca, &run->report);
-    ck_assert_uint_eq(tg_arena_high_water(run->arena), cost.bytes);
-    return err;
-}
-
-static enum tg_err open_run(struct run *run, const struct tg_mat *mat,
-                            const struct tg_pca_options *options, bool lanes)
-{
-    struct tg_ctx ctx = {.lanes = 1};
-    if (lanes) {
-        ctx.lanes = LANE_COUNT;
-        ctx.parallel = lanes_parallel;
-    }
-    tg_walk_of_array(&run->array, mat);
-    return open_data(run, &run->array.data, options, ctx);
-}
-
-static void require_run(struct run *run, const struct tg_mat *mat,
-                        const struct tg_pca_options *options)
-{
-    enum tg_err err = open_run(run, mat, options, false);
-    ck_assert_msg(err == TG_OK, "%s: %s", tg_err_slug(err), run->report.detail);
-}
-
-/* All points, and so many components. */
-static struct tg_pca_options first(int64_t components)
-{
-    return (struct tg_pca_options){
-        .components = components, .to = TG_PCA_MAX_POINTS, .stride = 1};
-}
-
-static struct tg_mat mat_of(const void *x, enum tg_dtype dtype, int64_t t, int64_t d)
-{
-    struct tg_mat mat;
-    ck_assert(tg_mat_init(&mat, x, dtype, 2, (int64_t[]){t, d}, false));
-    return mat;
-}
 
 static double number(FILE *file)
 {
@@ -316,41 +255,6 @@ START_TEST(a_stop_is_obeyed)
 }
 END_TEST
 
-/* What a runner keeps: a value for each key. */
-enum { KEPT_MAX = 32 };
-
-struct keeper {
-    struct {
-        char key[TG_KEY_MAX];
-        void *data;
-        size_t n;
-    } kept[KEPT_MAX];
-    int count;
-};
-
-static bool recall(void *runner, const char *key, void *data, size_t n)
-{
-    const struct keeper *keeper = runner;
-    for (int i = 0; i < keeper->count; i++)
-        if (!strcmp(keeper->kept[i].key, key) && keeper->kept[i].n == n) {
-            memcpy(data, keeper->kept[i].data, n);
-            return true;
-        }
-    return false;
-}
-
-static void keep(void *runner, const char *key, const void *data, size_t n)
-{
-    struct keeper *keeper = runner;
-    ck_assert_int_lt(keeper->count, KEPT_MAX);
-    int i = keeper->count++;
-    snprintf(keeper->kept[i].key, TG_KEY_MAX, "%s", key);
-    keeper->kept[i].data = malloc(n);
-    keeper->kept[i].n = n;
-    ck_assert_ptr_nonnull(keeper->kept[i].data);
-    memcpy(keeper->kept[i].data, data, n);
-}
-
 /* t checkpoints of two tensors out of the rows of one array; the second has weight 2. */
 struct checkpoints {
     struct tg_walk_data data;
@@ -410,8 +314,7 @@ START_TEST(a_longer_list_builds_on_a_shorter_one_with_the_same_bits)
     ck_assert_double_eq(grown.pca.bytes_read, 4.0 * T * D);
     ck_assert_double_eq(again.pca.bytes_read, 0);
     close_run(&brief), close_run(&grown), close_run(&again), close_run(&whole);
-    for (int i = 0; i < keeper.count; i++)
-        free(keeper.kept[i].data);
+    forget(&keeper);
     free(x);
 }
 END_TEST
