@@ -130,6 +130,18 @@ static void fix_signs(const struct tg_mat *const mat[2], struct tg_directions *o
     }
 }
 
+enum tg_err tg_directions_solve(const struct tg_ctx *ctx, const double *m, int64_t ldm,
+                                const int64_t k[2],
+                                const struct tg_directions_scratch *scratch)
+{
+    int64_t least = k[0] < k[1] ? k[0] : k[1];
+    for (int64_t i = 0; i < k[0]; i++)
+        memcpy(scratch->block + i * k[1], m + i * ldm, (size_t)k[1] * sizeof(*m));
+    return tg_svd(ctx, k[0], k[1], scratch->block, (size_t)k[1], scratch->rho,
+                  scratch->left, (size_t)least, scratch->right, (size_t)k[1],
+                  scratch->work);
+}
+
 enum tg_err
 tg_directions_make(const struct tg_ctx *ctx, const struct tg_basis *const basis[2],
                    const struct tg_mat *const mat[2], const double *m, const int64_t k[2],
@@ -137,12 +149,7 @@ tg_directions_make(const struct tg_ctx *ctx, const struct tg_basis *const basis[
 {
     int64_t least = k[0] < k[1] ? k[0] : k[1];
     out->count = least < out->ld ? least : out->ld;
-    for (int64_t i = 0; i < k[0]; i++)
-        memcpy(scratch->block + i * k[1], m + i * basis[1]->kept,
-               (size_t)k[1] * sizeof(*m));
-    TG_TRY(tg_svd(ctx, k[0], k[1], scratch->block, (size_t)k[1], scratch->rho,
-                  scratch->left, (size_t)least, scratch->right, (size_t)k[1],
-                  scratch->work));
+    TG_TRY(tg_directions_solve(ctx, m, basis[1]->kept, k, scratch));
     for (int i = 0; i < 2; i++) {
         TG_TRY(combine(ctx, basis[i], k[i], i ? scratch->right : scratch->left,
                        i ? 1 : least, i ? k[1] : 1, out->count, scratch));

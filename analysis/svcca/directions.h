@@ -46,6 +46,14 @@ void tg_directions_layout(struct tg_arena *arena, int64_t n, int64_t d, int64_t 
                           struct tg_directions_scratch *scratch);
 
 /*
+ * rho, and l and r of all min(k_a, k_b) directions: the columns of scratch->left
+ * (k_a x min) and the rows of scratch->right (min x k_b). m as below.
+ */
+TG_MUST_CHECK enum tg_err tg_directions_solve(const struct tg_ctx *ctx, const double *m,
+                                              int64_t ldm, const int64_t k[2],
+                                              const struct tg_directions_scratch *scratch);
+
+/*
  * Up to out->ld leading directions, out->count of them. m is U_a^T U_b (b->kept columns), k_a
  * and k_b what SVCCA keeps, mat the layers that the bases were made of.
  */

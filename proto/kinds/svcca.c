@@ -11,6 +11,7 @@ enum { MAX_LAYERS = 512 };
 static const struct svcca_part *const parts[] = {
     &svcca_directions_part,
     &svcca_dynamics_part,
+    &svcca_head_part,
     &svcca_influence_part,
     &svcca_peers_part,
     &svcca_permutations_part,
@@ -101,6 +102,14 @@ static const struct tg_param params[] = {
              "each costs what the pair costs."),
     TG_P_INT(struct svcca_params, seed, 0, 9007199254740991, "0", "",
              "What random numbers are drawn from: the same seed, the same draws."),
+    TG_P_INT(struct svcca_params, compress_to, 0, 1e6, "0", "directions",
+             "With `head_weights`: put them through this many directions of their layer, by "
+             "two thin factors, and tell what that loses and saves. 0: do not."),
+    TG_P_BOOL(struct svcca_params, return_factors, "false",
+              "With `compress_to`: return the factors."),
+    TG_P_INT(struct svcca_params, draws, 1, 1000, "5", "",
+             "How often what is drawn at random (directions, units) is drawn; curves are the "
+             "means."),
 };
 
 static const struct tg_input inputs[] = {
@@ -117,6 +126,15 @@ static const struct tg_input inputs[] = {
      "Numbers that tell samples apart, one a row, in an array for each layer, under the "
      "layer's name (`a` and `b` where these are given). Layers whose ids differ in any row "
      "are refused, with the first one. Layers without ids are taken as they are.", 0},
+    {"head_weights", true, false, MAX_LAYERS, 2, 2, "d,c",
+     "Weights of what comes after a layer, units by outputs, under the name, `model` and "
+     "`step` of the layer. Asks how many directions of the layer those outputs need.",
+     TG_INPUT_LABELLED},
+    {"head_bias", true, false, MAX_LAYERS, 1, 1, "c",
+     "What is added to the outputs, labelled as its `head_weights`.", TG_INPUT_LABELLED},
+    {"labels", false, false, 1, 1, 1, "n",
+     "The class of each sample, from 0. Outputs of `head_weights` are then the classes, the "
+     "same for all, and accuracy is told.", 0},
 };
 
 static const struct tg_output outputs[] = {
@@ -175,6 +193,29 @@ static const struct tg_output outputs[] = {
      "steps (of the training, from step 0), and where `layer_flops` is given backward_saved "
      "and training_saved: the share of the gradients' FLOPs, and of all, that these layers "
      "need not when each is frozen at its freeze_step."},
+    {TG_OUT_VALUE, "heads", "array", "",
+     "With `head_weights`, one row a way to choose directions of a layer, on which the layer is "
+     "projected before its head: layer, directions (svd: by singular values; random: "
+     "directions of the layer, mean over `draws`; units: random units, mean over `draws`; "
+     "largest_units: by mean |activation|; svcca: of the pair with the layer `with`), "
+     "outputs, count (directions there are), with `labels` accuracy (of the head itself) and "
+     "k_accuracy (the fewest directions with 99 % of it), and k_variance (the fewest that keep "
+     "99 % of the outputs' variance); null where all there are do not. Other units are put at "
+     "their mean. With `compress_to`, svd and svcca also have k (directions of the factors), "
+     "predicted_loss (share of the outputs' variance, from the spectrum), measured_loss (by "
+     "going through the factors), accuracy_at_k, weights_saved (share; negative where the "
+     "factors are larger) and factors (place in the arrays of `return_factors`)."},
+    {TG_OUT_ARRAY, "head_accuracy", "float64", "H,D+1",
+     "With `head_weights` and `labels`, the accuracy of each row of `heads` with 0, 1, ... "
+     "directions; NaN beyond those there are."},
+    {TG_OUT_ARRAY, "head_loss", "float64", "H,D+1",
+     "With `head_weights`, the share of the outputs' variance that is lost, likewise."},
+    {TG_OUT_ARRAY, "factors_in", "float64", "F,D,k",
+     "With `return_factors`, A: a layer x goes through (x A) B + bias instead of its head, and "
+     "the n values of each column of x A less their mean have norm 1. Padded with 0, like "
+     "the other factors."},
+    {TG_OUT_ARRAY, "factors_out", "float64", "F,k,c", "With `return_factors`, B."},
+    {TG_OUT_ARRAY, "factors_bias", "float64", "F,c", "With `return_factors`, the bias."},
     {TG_OUT_ARRAY, "dynamics_similarity", "float64", "M,R,S",
      "With `dynamics`, by each measure in the order of the L x L arrays, the similarity of "
      "each of its R rows with its last step, at each step; NaN beyond a row's steps."},
@@ -232,6 +273,9 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "shape_heatmap", "", "", "With `shape` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "regression_heatmap", "", "",
      "With `regression` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "head_curves", "", "",
+     "With `head_weights`, accuracy (without `labels`, the variance lost) by the number of "
+     "directions, a pane for each of the first 12 heads; svcca with the first other layer."},
     {TG_OUT_FIGURE, "layer_curves", "", "",
      "With `dynamics`, similarity with the last step over training: a pane for each of the "
      "first 24 layers, a line a measure."},
@@ -343,6 +387,7 @@ static enum tg_err run_work(struct svcca_work *work, const struct tg_ctx *ctx,
 {
     struct tg_report report;
     tg_report_init(&report);
+    work->report = &report;
     enum tg_err err = tg_svcca_run(ctx, work->layers, work->nlayers, &work->options,
                                    &work->svcca, &report);
     if (report.count)

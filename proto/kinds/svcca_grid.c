@@ -29,6 +29,20 @@ bool svcca_is_same_model(const struct tg_bound *a, const struct tg_bound *b)
     return a->model && b->model ? !strcmp(a->model, b->model) : a->model == b->model;
 }
 
+bool svcca_is_same_entry(const struct tg_bound *a, const struct tg_bound *b)
+{
+    return !strcmp(a->name, b->name) && svcca_is_same_model(a, b) && a->step == b->step;
+}
+
+int64_t svcca_find(const struct tg_job *job, const struct tg_bound *entry)
+{
+    const struct tg_bound *layer;
+    for (size_t i = 0; (layer = svcca_layer(job, i, NULL)); i++)
+        if (svcca_is_same_entry(layer, entry))
+            return (int64_t)i;
+    return -1;
+}
+
 /* Whether b is the last step of what a is an earlier step of. */
 static bool is_final_of(const struct svcca_work *work, const struct tg_bound *a,
                         const struct tg_bound *b)

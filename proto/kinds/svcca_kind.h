@@ -38,6 +38,9 @@ struct svcca_params {
     double converged_at;
     struct tg_real_list layer_flops;
     int64_t permutations;
+    int64_t compress_to;
+    bool return_factors;
+    int64_t draws;
     int64_t seed;
 };
 
@@ -57,6 +60,7 @@ struct svcca_work {
     struct tg_svcca_options options; /* hook points at the hooks below */
     struct tg_svcca_hook hook[SVCCA_MAX_PARTS];
     void *state[SVCCA_MAX_PARTS];    /* a part's own, by its place in the list */
+    struct tg_report *report;        /* for what hooks find wrong; NULL for estimate() */
     struct tg_svcca svcca;           /* once tg_svcca_run() has returned */
 };
 
@@ -84,6 +88,10 @@ void svcca_release(struct svcca_work *work);
 void svcca_check_grid(const struct tg_job *job, struct tg_report *report);
 
 bool svcca_is_same_model(const struct tg_bound *a, const struct tg_bound *b);
+bool svcca_is_same_entry(const struct tg_bound *a, const struct tg_bound *b);
+
+/* The layer that has the name, model and step of `entry`; -1 without one. */
+int64_t svcca_find(const struct tg_job *job, const struct tg_bound *entry);
 
 /*
  * Entries by model, name and step: models and names as they first come, so that the steps
@@ -114,6 +122,14 @@ bool svcca_fold(const struct svcca_params *p, const struct tg_mat *array,
 /* svcca_ids.c: faults of `sample_ids`. */
 void svcca_check_ids(const struct tg_job *job, struct tg_report *report);
 
+/*
+ * svcca_labels.c: faults of `labels`, which are given: one a sample, an integer in
+ * [0, classes); and the fault of the one in this row.
+ */
+void svcca_check_labels(const struct tg_job *job, int64_t classes, struct tg_report *report);
+void svcca_tell_label(const struct tg_job *job, int64_t classes, int64_t row,
+                      struct tg_report *report);
+
 /* svcca_peers.c */
 extern const char *const svcca_peer_names[]; /* in the order of enum tg_peer */
 extern const struct svcca_part svcca_peers_part;
@@ -123,6 +139,9 @@ extern const struct svcca_part svcca_directions_part;
 
 /* svcca_dynamics.c */
 extern const struct svcca_part svcca_dynamics_part;
+
+/* svcca_head.c */
+extern const struct svcca_part svcca_head_part;
 
 /* svcca_influence.c */
 extern const struct svcca_part svcca_influence_part;

@@ -9,6 +9,7 @@ Suite *directions_suite(void);
 Suite *dynamics_suite(void);
 Suite *err_suite(void);
 Suite *gram_suite(void);
+Suite *head_suite(void);
 Suite *influence_suite(void);
 Suite *layout_suite(void);
 Suite *linalg_suite(void);
@@ -34,6 +35,7 @@ int main(void)
         dynamics_suite,
         err_suite,
         gram_suite,
+        head_suite,
         influence_suite,
         layout_suite,
         linalg_suite,

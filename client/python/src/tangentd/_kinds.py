@@ -266,6 +266,9 @@ class KindMethods:
         a: Optional[ArrayLike] = None,
         b: Optional[ArrayLike] = None,
         sample_ids: Optional[ArrayList] = None,
+        head_weights: Optional[ArrayList] = None,
+        head_bias: Optional[ArrayList] = None,
+        labels: Optional[ArrayLike] = None,
         *,
         measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression"]] = (
             "cca",
@@ -292,6 +295,9 @@ class KindMethods:
         layer_flops: Sequence[float] = (),
         permutations: int = 0,
         seed: int = 0,
+        compress_to: int = 0,
+        return_factors: bool = False,
+        draws: int = 5,
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -322,6 +328,14 @@ class KindMethods:
             Numbers that tell samples apart, one a row, in an array for each layer, under the
             layer's name (`a` and `b` where these are given). Layers whose ids differ in any row
             are refused, with the first one. Layers without ids are taken as they are.
+        head_weights : 1 to 512 arrays of shape (d,c), with model and step
+            Weights of what comes after a layer, units by outputs, under the name, `model` and
+            `step` of the layer. Asks how many directions of the layer those outputs need.
+        head_bias : 1 to 512 arrays of shape (c), with model and step
+            What is added to the outputs, labelled as its `head_weights`.
+        labels : array of shape (n)
+            The class of each sample, from 0. Outputs of `head_weights` are then the classes,
+            the same for all, and accuracy is told.
         measures : list of distinct names out of cca, svcca, cka, cka_debiased, pwcca,
             procrustes, shape, regression
             Which measures to compute. Only what they need is made: CKA and Procrustes need no
@@ -391,6 +405,14 @@ class KindMethods:
             costs what the pair costs.
         seed : integer from 0 to 9.00719925474099e+15
             What random numbers are drawn from: the same seed, the same draws.
+        compress_to : integer from 0 to 1000000, in directions
+            With `head_weights`: put them through this many directions of their layer, by two
+            thin factors, and tell what that loses and saves. 0: do not.
+        return_factors : true or false
+            With `compress_to`: return the factors.
+        draws : integer from 1 to 1000
+            How often what is drawn at random (directions, units) is drawn; curves are the
+            means.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -467,6 +489,32 @@ class KindMethods:
                 goes by), steps (of the training, from step 0), and where `layer_flops` is given
                 backward_saved and training_saved: the share of the gradients' FLOPs, and of
                 all, that these layers need not when each is frozen at its freeze_step.
+            heads : value, array
+                With `head_weights`, one row a way to choose directions of a layer, on which the
+                layer is projected before its head: layer, directions (svd: by singular values;
+                random: directions of the layer, mean over `draws`; units: random units, mean
+                over `draws`; largest_units: by mean |activation|; svcca: of the pair with the
+                layer `with`), outputs, count (directions there are), with `labels` accuracy (of
+                the head itself) and k_accuracy (the fewest directions with 99 % of it), and
+                k_variance (the fewest that keep 99 % of the outputs' variance); null where all
+                there are do not. Other units are put at their mean. With `compress_to`, svd and
+                svcca also have k (directions of the factors), predicted_loss (share of the
+                outputs' variance, from the spectrum), measured_loss (by going through the
+                factors), accuracy_at_k, weights_saved (share; negative where the factors are
+                larger) and factors (place in the arrays of `return_factors`).
+            head_accuracy : array, float64 (H,D+1)
+                With `head_weights` and `labels`, the accuracy of each row of `heads` with 0, 1,
+                ... directions; NaN beyond those there are.
+            head_loss : array, float64 (H,D+1)
+                With `head_weights`, the share of the outputs' variance that is lost, likewise.
+            factors_in : array, float64 (F,D,k)
+                With `return_factors`, A: a layer x goes through (x A) B + bias instead of its
+                head, and the n values of each column of x A less their mean have norm 1. Padded
+                with 0, like the other factors.
+            factors_out : array, float64 (F,k,c)
+                With `return_factors`, B.
+            factors_bias : array, float64 (F,c)
+                With `return_factors`, the bias.
             dynamics_similarity : array, float64 (M,R,S)
                 With `dynamics`, by each measure in the order of the L x L arrays, the
                 similarity of each of its R rows with its last step, at each step; NaN beyond a
@@ -532,6 +580,10 @@ class KindMethods:
                 With `shape` asked for, the same layer by layer.
             regression_heatmap : figure
                 With `regression` asked for, the same layer by layer.
+            head_curves : figure
+                With `head_weights`, accuracy (without `labels`, the variance lost) by the
+                number of directions, a pane for each of the first 12 heads; svcca with the
+                first other layer.
             layer_curves : figure
                 With `dynamics`, similarity with the last step over training: a pane for each of
                 the first 24 layers, a line a measure.
@@ -577,8 +629,11 @@ class KindMethods:
                 "layer_flops": layer_flops,
                 "permutations": permutations,
                 "seed": seed,
+                "compress_to": compress_to,
+                "return_factors": return_factors,
+                "draws": draws,
             },
-            {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids},
+            {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids, "head_weights": head_weights, "head_bias": head_bias, "labels": labels},
             name=name,
             priority=priority,
             max_run_s=max_run_s,
