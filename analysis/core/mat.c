@@ -4,7 +4,8 @@
  *
  * DESIGN. One loader a dtype turns the bytes of an element into a double; block reads walk
  * the axis with the smaller stride inside, so that Fortran order is read in its own order.
- * Native contiguous rows of the wanted type are copied.
+ * Native contiguous rows of the wanted type are copied, those of half precision converted
+ * (core/half.h).
  */
 #include "core/mat.h"
 
@@ -15,6 +16,9 @@
 
 #include "core/err.h"
 #include "core/fold.h"
+#include "core/half.h"
+
+enum { SPAN = 512 }; /* of half precision on its way to double */
 
 static const struct {
     size_t size;
@@ -111,18 +115,6 @@ static double from_f64_bits(uint64_t bits)
     return x;
 }
 
-/* IEEE binary16: normal numbers by moving the fields, subnormals as m * 2^-24. */
-static double from_f16_bits(uint32_t bits)
-{
-    uint32_t sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31, mantissa = bits & 1023;
-    if (exponent == 0) {
-        double x = (double)mantissa * 0x1p-24;
-        return sign ? -x : x;
-    }
-    uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-    return from_f32_bits(sign | wide << 23 | mantissa << 13);
-}
-
 static inline double load(const unsigned char *p, enum tg_dtype dtype, bool swapped)
 {
     uint64_t bits = load_bits(p, tg_dtype_size(dtype), swapped);
@@ -132,9 +124,9 @@ static inline double load(const unsigned char *p, enum tg_dtype dtype, bool swap
     case TG_F32:
         return from_f32_bits((uint32_t)bits);
     case TG_F16:
-        return from_f16_bits((uint32_t)bits);
+        return (double)tg_half_f16((uint16_t)bits);
     case TG_BF16:
-        return from_f32_bits((uint32_t)bits << 16);
+        return (double)tg_half_bf16((uint16_t)bits);
     case TG_I64:
         return (double)(int64_t)bits;
     case TG_I32:
@@ -182,6 +174,27 @@ static bool is_plain(const struct tg_mat *mat, enum tg_dtype dtype)
             *to = (ctype)load(p, mat->dtype, mat->swapped);                              \
     }
 
+typedef void (*half_fn)(const void *from, size_t n, float *to);
+
+/* How to read rows of half precision that lie as they are; NULL where there are none. */
+static half_fn half_reader(const struct tg_mat *mat)
+{
+    return is_plain(mat, TG_F16) ? tg_half_read_f16
+           : is_plain(mat, TG_BF16) ? tg_half_read_bf16
+                                    : NULL;
+}
+
+static void read_halves(half_fn half, const unsigned char *p, int64_t n, double *to)
+{
+    float x[SPAN];
+    for (int64_t first = 0; first < n; first += SPAN) {
+        int64_t count = n - first < SPAN ? n - first : SPAN;
+        half(p + 2 * first, (size_t)count, x);
+        for (int64_t j = 0; j < count; j++)
+            to[first + j] = (double)x[j];
+    }
+}
+
 void tg_mat_read_f64(const struct tg_mat *mat, int64_t row, int64_t nrows, int64_t col,
                      int64_t ncols, double *out, size_t ld)
 {
@@ -206,6 +219,11 @@ void tg_mat_read_f64(const struct tg_mat *mat, int64_t row, int64_t nrows, int64
         }
         return;
     }
+    half_fn half = half_reader(mat);
+    for (int64_t i = 0; half && i < nrows; i++)
+        read_halves(half, element(mat, row + i, col), ncols, out + (size_t)i * ld);
+    if (half)
+        return;
     READ_BLOCK(double)
 }
 
@@ -217,6 +235,11 @@ void tg_mat_read_f32(const struct tg_mat *mat, int64_t row, int64_t nrows, int64
             memcpy(out + (size_t)i * ld, element(mat, row + i, col), (size_t)ncols * 4);
         return;
     }
+    half_fn half = half_reader(mat);
+    for (int64_t i = 0; half && i < nrows; i++)
+        half(element(mat, row + i, col), (size_t)ncols, out + (size_t)i * ld);
+    if (half)
+        return;
     READ_BLOCK(float)
 }
 

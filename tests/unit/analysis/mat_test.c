@@ -132,6 +132,40 @@ START_TEST(half_precision_is_exact)
 }
 END_TEST
 
+/* All bit patterns in rows of any length, in either byte order, not aligned. */
+START_TEST(rows_of_half_precision_are_exact)
+{
+    enum { N = 65536, LD = N + 3 };
+    enum tg_dtype dtype = _i & 1 ? TG_BF16 : TG_F16;
+    bool swapped = _i & 2;
+    static unsigned char data[2 * N + 1];
+    static double wide[2 * LD];
+    static float narrow[2 * LD];
+    for (unsigned bits = 0; bits < N; bits++) {
+        data[1 + 2 * bits] = (unsigned char)(swapped ? bits >> 8 : bits);
+        data[2 + 2 * bits] = (unsigned char)(swapped ? bits : bits >> 8);
+    }
+    struct tg_mat mat;
+    ck_assert(tg_mat_init(&mat, data + 1, dtype, 2, (int64_t[]){2, N / 2}, false));
+    mat.swapped = swapped;
+    for (int64_t col = 0; col < 9; col++) {
+        int64_t n = N / 2 - 2 * col;
+        tg_mat_read_f64(&mat, 0, 2, col, n, wide, LD);
+        tg_mat_read_f32(&mat, 0, 2, col, n, narrow, LD);
+        for (int64_t i = 0; i < 2 * n; i++) {
+            unsigned bits = (unsigned)(i / n * N / 2 + col + i % n);
+            uint16_t stored = (uint16_t)bits;
+            double expected = read_one(&stored, dtype); /* tried by itself above */
+            double got = wide[i / n * LD + i % n];
+            MUST(isnan(expected) ? isnan(got) : got == expected);
+            MUST(signbit(got) == signbit(expected));
+            float single = narrow[i / n * LD + i % n];
+            MUST(isnan(expected) ? isnan(single) : (double)single == expected);
+        }
+    }
+}
+END_TEST
+
 START_TEST(integers_keep_their_signs_and_limits)
 {
     int64_t i64 = INT64_MIN, odd = (INT64_C(1) << 53) + 1;
@@ -229,6 +263,7 @@ Suite *mat_suite(void)
     tcase_add_loop_test(tc, blocks_read_in_every_dtype_order_and_byte_order, 0,
                         4 * TG_DTYPE_COUNT);
     tcase_add_loop_test(tc, half_precision_is_exact, 0, 2);
+    tcase_add_loop_test(tc, rows_of_half_precision_are_exact, 0, 4);
     tcase_add_test(tc, integers_keep_their_signs_and_limits);
     tcase_add_loop_test(tc, slices_walk_the_first_axis, 0, 2);
     tcase_add_test(tc, shapes_that_cannot_be_are_refused);
