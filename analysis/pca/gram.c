@@ -50,6 +50,15 @@ static size_t slot_doubles(int64_t panels)
     return (size_t)(panels * (panels + 1) / 2 * TILE + 2 * ROWS * panels + STATE);
 }
 
+/*
+ * Where the points outnumber the dimensions twice, products cost less than all the rest, and
+ * in double they leave the Gram matrix its rank (pca.c).
+ */
+static bool is_single(const struct tg_walk_data *data, int64_t tensor)
+{
+    return 2 * data->d > data->t && tg_walk_is_single(data, tensor);
+}
+
 /* Whether two names agree in their first `depth` components. */
 static bool share_components(const char *a, const char *b, int depth)
 {
@@ -73,7 +82,7 @@ int64_t tg_gram_slot_end(const struct tg_gram_plan *plan, const struct tg_walk_d
     for (; end < data->ntensors && plan->depth < INT_MAX; end++) {
         const struct tg_walk_tensor *b = &data->tensor[end];
         if (b->index != b[-1].index + 1 || b->weight != a->weight ||
-            tg_walk_is_single(data, end) != tg_walk_is_single(data, first) ||
+            is_single(data, end) != is_single(data, first) ||
             !share_components(a->name, b->name, plan->depth))
             break;
     }
@@ -407,7 +416,7 @@ static enum tg_err take_slot(struct stream *s, struct tg_report *report)
     for (int64_t i = s->first; i < s->end; i++)
         bytes += tg_walk_column_bytes(s->data, i) * (double)s->data->tensor[i].n;
     double done = s->done + bytes;
-    recall(s, tg_walk_is_single(s->data, s->first));
+    recall(s, is_single(s->data, s->first));
     if (s->state[IS_DONE] > 0) {
         s->done = done;
         return TG_OK;

@@ -6,15 +6,47 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/rng.h"
 #include "linalg/linalg.h"
 #include "pca/null.h"
 #include "pca/walk.h"
 
-/* Scratch that no result points into. `work` serves the stream first; then a matrix t x t
- * lies at its start, and the solver's workspace behind that. */
+/* With the Gram matrix of a walk, for its leading eigenvalues: more or less. */
+static const double products_of_null = 100;
+
+/* Scratch that no result points into. `work` serves the stream first, then the solvers. */
 struct scratch {
-    double *work, *lambda, *mean;
+    double *work;
+    double *lambda, *vectors; /* ascending; t x k, those of the largest first */
+    double *mean;
 };
+
+/*
+ * Points in so few dimensions that their Gram matrix is best reduced to its range first: the
+ * rank that it has at most; 0 for more dimensions.
+ */
+static int64_t low_rank(const struct tg_pca *pca)
+{
+    return 2 * pca->d <= pca->t ? pca->d : 0;
+}
+
+/* Doubles that the eigenvalues of the Gram matrix and k eigenvectors take. */
+static size_t solve_work(const struct tg_pca *pca)
+{
+    size_t t = (size_t)pca->t, r = (size_t)low_rank(pca), k = (size_t)pca->k, qr;
+    if (!r)
+        return t * t + tg_eigh_steps_work(pca->t);
+    qr = tg_qr_work(pca->t, low_rank(pca));
+    size_t steps = tg_eigh_steps_work(low_rank(pca));
+    return 2 * t * r + r * r + r * k + (qr > steps ? qr : steps);
+}
+
+static double solve_flops(const struct tg_pca *pca)
+{
+    double t = (double)pca->t, r = (double)low_rank(pca), k = (double)pca->k;
+    return r > 0 ? 4 * t * t * r + 8 * t * r * r + 4.0 / 3 * r * r * r + 2 * t * r * k
+                 : 4.0 / 3 * t * t * t + 2 * t * t * k;
+}
 
 static double *reals(struct tg_arena *arena, int64_t rows, int64_t cols)
 {
@@ -74,10 +106,11 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_walk_data *dat
     lay_out_path(arena, pca);
     pca->sums.sums = tg_arena_alloc(arena, (size_t)plan.nslots * plan.slot, sizeof(double));
 
-    size_t solve = (size_t)t * (size_t)t + tg_eigh_work(t, true);
-    scratch->work =
-        tg_arena_alloc(arena, plan.work > solve ? plan.work : solve, sizeof(double));
+    size_t work = plan.work, solve = solve_work(pca), null = tg_null_work(t, pca->k);
+    work = work > solve ? work : solve;
+    scratch->work = tg_arena_alloc(arena, work > null ? work : null, sizeof(double));
     scratch->lambda = reals(arena, t, 1);
+    scratch->vectors = reals(arena, t, pca->k);
     scratch->mean = reals(arena, t, 1);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
@@ -92,10 +125,11 @@ enum tg_err tg_pca_cost(const struct tg_walk_data *data, const struct tg_pca_opt
         return TG_NOMEM;
     enum tg_err err = layout(arena, data, options, &pca, &scratch);
     double all = (double)data->t, d = (double)data->d, t = (double)pca.t, bytes = 0;
+    double step_null = products_of_null * 2 * t * t;
     for (int64_t i = 0; i < data->ntensors; i++)
         bytes += (double)data->tensor[i].n * tg_walk_column_bytes(data, i);
     *cost = (struct tg_pca_cost){.bytes = tg_arena_high_water(arena),
-                                 .flops = all * all * d + (9 + 4.0 / 3) * t * t * t,
+                                 .flops = all * all * d + solve_flops(&pca) + step_null,
                                  .read_bytes = bytes,
                                  .points = pca.t,
                                  .components = pca.k};
@@ -140,21 +174,21 @@ enum tg_err tg_pca_gram(const struct tg_ctx *ctx, const struct tg_walk_data *dat
     return TG_OK;
 }
 
-/* Component k of the eigenvectors in g's columns (ascending): score, sign and overlap. */
-static void project(const double *g, int64_t k, double lambda, struct tg_pca *pca)
+/* Component c of eigenvectors in columns: score, sign and overlap. */
+static void project(const double *vectors, int64_t c, double lambda, struct tg_pca *pca)
 {
-    int64_t t = pca->t, peak = 0;
-    const double *v = g + t - 1 - k;
+    int64_t t = pca->t, k = pca->k, peak = 0;
+    const double *v = vectors + c;
     double overlap = 0;
     for (int64_t i = 0; i < t; i++) {
-        if (fabs(v[i * t]) > fabs(v[peak * t]))
+        if (fabs(v[i * k]) > fabs(v[peak * k]))
             peak = i;
-        overlap += v[i * t] * tg_walk_mode(t, k + 1, i);
+        overlap += v[i * k] * tg_walk_mode(t, c + 1, i);
     }
-    double factor = copysign(sqrt(fmax(lambda, 0)), v[peak * t]);
+    double factor = copysign(sqrt(lambda), v[peak * k]);
     for (int64_t i = 0; i < t; i++)
-        pca->scores[i * pca->k + k] = factor * v[i * t];
-    pca->overlap[k] = fmin(fabs(overlap), 1);
+        pca->scores[i * k + c] = factor * v[i * k];
+    pca->overlap[c] = fmin(fabs(overlap), 1);
 }
 
 /* Distances from the mean less what the components hold; rounding may take a hair more. */
@@ -212,28 +246,67 @@ static void estimate_error(const struct tg_walk_data *data, struct tg_pca *pca, 
         pca->ratio_error[k] = pca->error * (1 + pca->ratio[k]);
 }
 
+/* All eigenvalues and the eigenvectors of the k largest, from a copy of the Gram matrix. */
+static enum tg_err solve_full(const struct tg_ctx *ctx, const struct scratch *scratch,
+                              const struct tg_pca *pca)
+{
+    int64_t t = pca->t, k = pca->k;
+    double *g = scratch->work, *rest = g + t * t;
+    for (int64_t i = 0; i < t; i++) {
+        TG_TRY(tg_ctx_poll(ctx));
+        memcpy(g + i * t, pca->gram + i * t, (size_t)t * sizeof(*g));
+    }
+    TG_TRY(tg_eigh_values(ctx, t, g, (size_t)t, scratch->lambda, rest));
+    return tg_eigh_vectors(ctx, t, g, (size_t)t, k, scratch->vectors, (size_t)k, rest);
+}
+
+/*
+ * The same in r < t dimensions: with Q an orthonormal basis of G's range, found as that of
+ * what G makes of r random columns (Halko, Martinsson, Tropp, SIAM Rev. 53, 2011, algorithm
+ * 4.1; exact here, for G has no more than rank r), by Q^T G Q. The other t - r eigenvalues
+ * are zero. 4 t^2 r + 8 t r^2 FLOPs.
+ */
+static enum tg_err solve_range(const struct tg_ctx *ctx, const struct scratch *scratch,
+                               const struct tg_pca *pca)
+{
+    int64_t t = pca->t, r = low_rank(pca), k = pca->k;
+    size_t tall = (size_t)t, wide = (size_t)r, some = (size_t)k;
+    double *q = scratch->work, *other = q + t * r, *small = other + t * r;
+    double *vectors = small + r * r, *rest = vectors + r * k;
+    for (int64_t i = 0; i < t; i++) {
+        TG_TRY(tg_ctx_poll(ctx));
+        tg_rng_normal(0, 0, (uint64_t)(i * r), wide, other + i * r);
+    }
+    TG_TRY(tg_gemm(ctx, TG_N, TG_N, t, r, t, 1, pca->gram, tall, other, wide, 0, q, wide));
+    TG_TRY(tg_qr(ctx, t, r, q, wide, small, wide, rest));
+    TG_TRY(tg_gemm(ctx, TG_N, TG_N, t, r, t, 1, pca->gram, tall, q, wide, 0, other, wide));
+    TG_TRY(tg_gemm(ctx, TG_T, TG_N, r, r, t, 1, q, wide, other, wide, 0, small, wide));
+    TG_TRY(tg_eigh_values(ctx, r, small, wide, scratch->lambda, rest));
+    TG_TRY(tg_eigh_vectors(ctx, r, small, wide, k, vectors, some, rest));
+    return tg_gemm(ctx, TG_N, TG_N, t, k, r, 1, q, wide, vectors, some, 0, scratch->vectors,
+                   some);
+}
+
 /* Eigenvalues of the centred Gram matrix and what they tell. */
 static enum tg_err solve(const struct tg_ctx *ctx, const struct tg_walk_data *data,
                          double trace, const struct scratch *scratch, struct tg_pca *pca)
 {
-    int64_t t = pca->t;
-    double *g = scratch->work, *lambda = scratch->lambda, total = 0;
-    for (int64_t i = 0; i < t; i++) {
-        TG_TRY(tg_ctx_poll(ctx));
+    int64_t t = pca->t, n = low_rank(pca) ? low_rank(pca) : t;
+    const double *lambda = scratch->lambda;
+    double total = 0;
+    for (int64_t i = 0; i < t; i++)
         total += pca->gram[i * t + i];
-        memcpy(g + i * t, pca->gram + i * t, (size_t)t * sizeof(*g));
-    }
     pca->total_variance = total / (double)(t - 1);
-    TG_TRY(tg_eigh(ctx, t, true, g, (size_t)t, lambda, scratch->work + t * t));
-    double rounding = (double)t * DBL_EPSILON * lambda[t - 1];
-    while (pca->negative < t && lambda[pca->negative] < -rounding)
+    TG_TRY(low_rank(pca) ? solve_range(ctx, scratch, pca) : solve_full(ctx, scratch, pca));
+    double rounding = (double)t * DBL_EPSILON * lambda[n - 1];
+    while (pca->negative < n && lambda[pca->negative] < -rounding)
         pca->negative++;
     for (int64_t k = 0; k < pca->k; k++) {
-        double value = fmax(lambda[t - 1 - k], 0);
+        double value = fmax(lambda[n - 1 - k], 0);
         TG_TRY(tg_ctx_poll(ctx));
         pca->variance[k] = value / (double)(t - 1);
         pca->ratio[k] = value / total;
-        project(g, k, value, pca);
+        project(scratch->vectors, k, value, pca);
     }
     estimate_error(data, pca, trace, total, lambda);
     leave_components(pca);
@@ -241,19 +314,14 @@ static enum tg_err solve(const struct tg_ctx *ctx, const struct tg_walk_data *da
 }
 
 /* Ratios of the walk with the measured steps, whatever the directions were. */
-static enum tg_err solve_step_null(const struct tg_ctx *ctx,
-                                   const struct scratch *scratch, struct tg_pca *pca)
+static enum tg_err solve_step_null(const struct tg_ctx *ctx, const struct scratch *scratch,
+                                   struct tg_pca *pca)
 {
-    int64_t t = pca->t;
-    double *g = scratch->work, total = 0;
-    TG_TRY(tg_walk_gram(ctx, t, pca->step2, g, scratch->mean));
-    TG_TRY(tg_gram_centre(ctx, t, g, scratch->mean));
-    for (int64_t i = 0; i < t; i++)
-        total += g[i * t + i];
-    TG_TRY(tg_eigh(ctx, t, false, g, (size_t)t, scratch->lambda, scratch->work + t * t));
-    for (int64_t k = 0; k < pca->k; k++)
-        pca->step_null_ratio[k] = fmax(scratch->lambda[t - 1 - k], 0) / total;
-    return TG_OK;
+    const struct tg_null walk = {.step2 = pca->step2};
+    struct tg_null_spectrum spectrum = {.value = scratch->lambda,
+                                        .ratio = pca->step_null_ratio,
+                                        .mode = scratch->vectors};
+    return tg_null_solve(ctx, &walk, pca->t, pca->k, &spectrum, scratch->work);
 }
 
 static void expect_walk(struct tg_pca *pca)

@@ -41,6 +41,8 @@ def cases():
     decay = np.exp(-np.arange(20) / 8)[:, None]
     yield "far_from_origin", short(1e5 + drift + np.cumsum(decay * rng.normal(size=(20, 40)), axis=0))
     yield "float32", short(5 + walk[:20, :40] / 4).astype(np.float32)
+    tall = np.cumsum(rng.normal(size=(40, 5)), axis=0)
+    yield "tall_float32", short(100 + tall).astype(np.float32)
 
 
 def numbers(values):

@@ -50,6 +50,7 @@ START_TEST(agrees_with_scikit_learn)
         options.reference = _i ? t - 1 : 0;
         require_run(&run, &mat, &options);
         const struct tg_pca *pca = &run.pca;
+        single = single && 2 * d > t; /* of few dimensions products are taken in double */
         double tol = single ? 1e-6 : 1e-10;
         ck_assert_int_eq(pca->single, single);
         assert_numbers(file, pca->variance, k, tol);
@@ -66,7 +67,7 @@ START_TEST(agrees_with_scikit_learn)
         close_run(&run);
         free(x);
     }
-    ck_assert_int_eq(cases, 4);
+    ck_assert_int_eq(cases, 5);
     fclose(file);
 }
 END_TEST
@@ -178,6 +179,86 @@ START_TEST(squares_beyond_single_precision_are_taken_in_double)
         ck_assert_double_eq_tol(got.pca.ratio[k], expected.pca.ratio[k], 1e-6);
     close_run(&expected);
     close_run(&got);
+}
+END_TEST
+
+/* Eigenvalues and scores of n x d points by their covariance. */
+static void by_covariance(int64_t n, int64_t d, double *x, double *variance, double *scores)
+{
+    double *c = calloc((size_t)(d * d + d), sizeof(*c)), *w = c + d * d;
+    double *work = calloc(tg_eigh_work(d, true), sizeof(*work));
+    ck_assert(c && work);
+    for (int64_t j = 0; j < d; j++) {
+        double mean = 0;
+        for (int64_t i = 0; i < n; i++)
+            mean += x[i * d + j] / (double)n;
+        for (int64_t i = 0; i < n; i++)
+            x[i * d + j] -= mean;
+    }
+    const struct tg_ctx plain = {.lanes = 1};
+    size_t ld = (size_t)d;
+    ck_assert_int_eq(tg_syrk(&plain, TG_T, d, n, 1, x, ld, 0, c, ld), TG_OK);
+    ck_assert_int_eq(tg_eigh(&plain, d, true, c, ld, w, work), TG_OK);
+    ck_assert_int_eq(tg_gemm(&plain, TG_N, TG_N, n, d, d, 1, x, ld, c, ld, 0, scores, ld),
+                     TG_OK);
+    for (int64_t k = 0; k < d; k++)
+        variance[k] = w[k] / (double)(n - 1);
+    free(c), free(work);
+}
+
+/* Twice as many points as dimensions, some more and some fewer, and points in a plane. */
+START_TEST(any_shape_agrees_with_the_covariance)
+{
+    static const struct { int64_t n, d, rank; } shapes[] = {
+        {700, 9, 9}, {60, 30, 30}, {59, 30, 30}, {40, 41, 40}, {300, 20, 2}};
+    const int64_t n = shapes[_i].n, d = shapes[_i].d, k = d < n - 1 ? d : n - 1;
+    float *single = calloc((size_t)(n * d), sizeof(*single));
+    double *x = calloc((size_t)(2 * n * d + d), sizeof(*x)), *scores = x + n * d;
+    double *variance = scores + n * d;
+    ck_assert(single && x);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < d; j++) {
+            double where = (double)(j % shapes[_i].rank) + 1;
+            single[i * d + j] = (float)(sin(0.01 * (double)i * where) * (double)(j + 1));
+            x[i * d + j] = (double)single[i * d + j];
+        }
+    bool wide = 2 * d > n; /* then in double for the sake of comparison */
+    struct tg_mat mat = mat_of(wide ? (const void *)x : single, wide ? TG_F64 : TG_F32, n, d);
+    struct tg_pca_options options = first(k);
+    struct run run;
+    require_run(&run, &mat, &options);
+    by_covariance(n, d, x, variance, scores);
+    ck_assert(!run.pca.single);
+    ck_assert_int_eq(run.pca.k, k);
+    double size = sqrt(run.pca.total_variance);
+    for (int64_t c = 0; c < k; c++) {
+        double expected = variance[d - 1 - c], gap = size;
+        ck_assert_double_eq_tol(run.pca.variance[c], expected, 1e-13 * variance[d - 1]);
+        for (int64_t other = 0; other < d; other++)
+            if (other != d - 1 - c)
+                gap = fmin(gap, fabs(variance[other] - expected) / size);
+        if (gap < 1e-6 * size)
+            continue; /* directions that are not told apart */
+        double sign = run.pca.scores[c] * scores[d - 1 - c] < 0 ? -1 : 1;
+        for (int64_t i = 0; i < n; i++)
+            MUST(fabs(sign * scores[i * d + d - 1 - c] - run.pca.scores[i * k + c]) <
+                 1e-8 * size);
+    }
+    close_run(&run);
+    free(single), free(x);
+}
+END_TEST
+
+START_TEST(many_points_of_few_dimensions_are_cheap)
+{
+    static float x[5000 * 50];
+    struct tg_mat mat = mat_of(x, TG_F32, 5000, 50);
+    struct tg_walk_array array;
+    struct tg_pca_options options = first(10);
+    struct tg_pca_cost cost;
+    tg_walk_of_array(&array, &mat);
+    ck_assert_int_eq(tg_pca_cost(&array.data, &options, &cost), TG_OK);
+    ck_assert_double_lt(cost.flops, 10 * 5000.0 * 5000.0 * 50.0); /* t^3 is 100 of these */
 }
 END_TEST
 
@@ -380,6 +461,8 @@ Suite *pca_suite(void)
     tcase_add_loop_test(values, an_exact_walk_has_the_closed_form, 0, 2);
     tcase_add_test(values, fortran_order_gives_the_same);
     tcase_add_test(values, the_gram_matrix_is_centred);
+    tcase_add_loop_test(values, any_shape_agrees_with_the_covariance, 0, 5);
+    tcase_add_test(values, many_points_of_few_dimensions_are_cheap);
     suite_add_tcase(suite, values);
     TCase *edges = tcase_create("edges");
     tcase_add_loop_test(edges, squares_beyond_single_precision_are_taken_in_double, 0, 2);
