@@ -247,6 +247,10 @@ static void bind_members(struct binder *b, const struct tg_input *input,
         if (!bound->nmembers++)
             bound->member = &opened->member[i];
     }
+    if (!only) {
+        bound->skipped = opened->file.skipped;
+        bound->nskipped = opened->file.nskipped;
+    }
 }
 
 static void bind_ref(struct binder *b, const struct tg_input *input,

@@ -108,6 +108,9 @@ struct tg_bound {
     /* TG_INPUT_MEMBERS: the tensors of the file in bytewise order of name, or the one of `key`. */
     const struct tg_bound_member *member;
     size_t nmembers;
+    /* Without a key also what the file has that is of no dtype read here. */
+    const struct tg_array_skipped *skipped;
+    size_t nskipped;
 };
 
 struct tg_job_input {

@@ -82,20 +82,34 @@ static enum tg_err run(struct execution *x)
 /* Writing down ----------------------------------------------------------------------- */
 
 /* What an array went in as: its place in the job, digest, type and shape. */
+static json_t *describe_array_input(const char *input, const struct tg_bound *bound)
+{
+    json_t *shape = json_array();
+    for (int d = 0; d < bound->mat.ndim; d++)
+        json_array_append_new(shape, json_integer(bound->mat.shape[d]));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "input", input, "name",
+                     bound->name ? bound->name : "", "sha256", bound->sha256, "dtype",
+                     tg_dtype_name(bound->mat.dtype), "shape", shape);
+}
+
+/* The same of a whole file, with the number of its tensors. */
+static json_t *describe_file_input(const char *input, const struct tg_bound *bound)
+{
+    return json_pack("{s:s, s:s, s:s, s:I}", "input", input, "name",
+                     bound->name ? bound->name : "", "sha256", bound->sha256, "tensors",
+                     (json_int_t)bound->nmembers);
+}
+
 static json_t *describe_inputs(const struct tg_job *job)
 {
     json_t *inputs = json_array();
     for (size_t i = 0; i < job->kind->ninputs; i++) {
+        const struct tg_input *input = job->inputs[i].input;
         for (size_t k = 0; k < job->inputs[i].n; k++) {
             const struct tg_bound *bound = &job->inputs[i].array[k];
-            json_t *shape = json_array();
-            for (int d = 0; d < bound->mat.ndim; d++)
-                json_array_append_new(shape, json_integer(bound->mat.shape[d]));
-            json_array_append_new(
-                inputs,
-                json_pack("{s:s, s:s, s:s, s:s, s:o}", "input", job->inputs[i].input->name,
-                          "name", bound->name ? bound->name : "", "sha256", bound->sha256,
-                          "dtype", tg_dtype_name(bound->mat.dtype), "shape", shape));
+            json_array_append_new(inputs, input->flags & TG_INPUT_MEMBERS
+                                              ? describe_file_input(input->name, bound)
+                                              : describe_array_input(input->name, bound));
         }
     }
     return inputs;

@@ -3,8 +3,9 @@
 #include "proto/kinds/pca_kind.h"
 
 /* The parts of a job beside its spectrum and path; their places are those of their states. */
-static const struct pca_part *const parts[] = {&pca_verdict_part, &pca_directions_part,
-                                               NULL};
+static const struct pca_part *const parts[] = {
+    &pca_checkpoints_part, &pca_verdict_part, &pca_directions_part, NULL,
+};
 
 enum { REFERENCE_FIRST, REFERENCE_LAST };
 static const char *const references[] = {"first", "last", NULL};
@@ -17,6 +18,14 @@ static const struct tg_param params[] = {
         struct pca_params, reference, references, "\"first\"",
         "The point that is subtracted before products are taken. It does not change the "
         "result but its accuracy: take the point that most others are near."),
+    TG_P_STRING_LIST(
+        struct pca_params, tensors, 200, "[]",
+        "Of checkpoints: which of their tensors make a point, as patterns of names in which "
+        "`*` stands for any characters and `?` for one. Empty: all. Tensors of integers, "
+        "such as counters of steps, never do. Another choice is answered from what is kept "
+        "of each tensor, without reading it again."),
+    TG_P_STRING_LIST(struct pca_params, exclude, 200, "[]",
+                     "Patterns of the names of tensors to leave out of those."),
     TG_P_INT(struct pca_params, start, 0, TG_PCA_MAX_POINTS - 1, "0", "",
              "First point that is looked at, counted from 0. Another window or stride of the "
              "same array is answered from what is kept of it, without reading it again."),
@@ -60,7 +69,14 @@ static const struct tg_input inputs[] = {
     {"trajectory", false, false, 1, 2, 2, "n,d",
      "3 to 5000 points in the order of time, one a row: a network's weights, flattened, "
      "at n moments of its training. Read in one pass from the stored file, so d may be "
-     "very large. Left out with `simulate`.", 0},
+     "very large. Left out with `checkpoints` or `simulate`.", 0},
+    {"checkpoints", true, false, TG_PCA_MAX_POINTS, 0, TG_MAX_NDIM, "any, the same in all",
+     "3 to 5000 files of a network's weights, one a point, instead of `trajectory`. They are "
+     "in the order of time or give their `step`. All have the same tensors, which one after "
+     "the other make a point; with a key, an entry is that tensor alone. When a list has grown at "
+     "its end the files are read once more, but only products with new points are made (all "
+     "of them with `reference` last).",
+     TG_INPUT_LABELLED | TG_INPUT_MEMBERS},
 };
 
 static const struct tg_output outputs[] = {
@@ -85,6 +101,8 @@ static const struct tg_output outputs[] = {
     {TG_OUT_ARRAY, "scores", "float64", "n,k",
      "The points in the components' coordinates; the entry of largest magnitude of each "
      "component is positive."},
+    {TG_OUT_ARRAY, "step", "float64", "n",
+     "With `checkpoints` that give their steps, that of each point."},
     {TG_OUT_ARRAY, "explained_variance", "float64", "k",
      "Eigenvalues of the covariance."},
     {TG_OUT_ARRAY, "explained_variance_ratio", "float64", "k",
@@ -147,6 +165,8 @@ static const struct tg_output outputs[] = {
      "null model expects."},
     {TG_OUT_QUALITY, "ratio_error", "number", "",
      "First-order bound on the error of every ratio."},
+    {TG_OUT_QUALITY, "data_bytes_read", "integer", "",
+     "Bytes of points that were read; 0 when all sums had been kept by an earlier job."},
     {TG_OUT_QUALITY, "precision", "string", "",
      "Of the products: single for float32, float16 and bfloat16 data, else double; sums "
      "are double."},
@@ -169,16 +189,18 @@ static void check(const struct tg_job *job, struct tg_report *report)
 }
 
 /*
- * What is to be done, with the memory of points and parts from `arena`; `cost` is what they
- * add to that of tg_pca_run(). The work is big and stays where it is: its data point into it.
+ * What is to be done, with the memory of parts from `arena` and `tables` for pca_collect();
+ * `cost` is what they add to that of tg_pca_run(). The work is big and stays where it is: its
+ * data point into it.
  */
-static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_arena *arena,
-                           struct pca_work *work, struct tg_cost *cost)
+static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_arena *tables,
+                           struct tg_arena *arena, struct pca_work *work,
+                           struct tg_cost *cost)
 {
     const struct pca_params *p = job->params;
     *work = (struct pca_work){.job = job, .params = p, .lanes = lanes};
     *cost = (struct tg_cost){0};
-    TG_TRY(pca_collect(work, arena, cost));
+    TG_TRY(pca_collect(work, tables, arena, cost));
     work->options =
         (struct tg_pca_options){.components = p->components,
                                 .reference =
@@ -196,13 +218,17 @@ static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_a
 static enum tg_err estimate(const struct tg_job *job, unsigned lanes, struct tg_cost *cost)
 {
     struct pca_work work;
-    struct tg_arena *arena = tg_arena_new_measuring();
-    if (!arena)
-        return TG_NOMEM;
-    enum tg_err err = prepare(job, lanes, arena, &work, cost);
-    cost->peak_bytes += tg_arena_high_water(arena) + work.cost.bytes;
-    cost->flops += work.cost.flops;
-    cost->read_bytes += work.cost.read_bytes;
+    struct tg_arena *tables = tg_arena_new(SIZE_MAX), *arena = tg_arena_new_measuring();
+    enum tg_err err = TG_NOMEM;
+    if (tables && arena)
+        err = prepare(job, lanes, tables, arena, &work, cost);
+    if (!err) {
+        cost->peak_bytes += tg_arena_high_water(tables) + tg_arena_high_water(arena) +
+                            work.cost.bytes;
+        cost->flops += work.cost.flops;
+        cost->read_bytes += work.cost.read_bytes;
+    }
+    tg_arena_free(tables);
     tg_arena_free(arena);
     return err;
 }
@@ -213,7 +239,7 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
     struct pca_work work;
     struct tg_cost extra;
     struct tg_report report;
-    TG_TRY(prepare(job, ctx->lanes, ctx->arena, &work, &extra));
+    TG_TRY(prepare(job, ctx->lanes, ctx->arena, ctx->arena, &work, &extra));
     if (work.drawn) {
         struct tg_simulation simulation = pca_simulation(work.params);
         TG_TRY(tg_simulate(ctx, &simulation, work.drawn));

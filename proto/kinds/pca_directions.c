@@ -18,8 +18,12 @@ static void check(const struct tg_job *job, struct tg_report *report)
 {
     const struct pca_params *p = job->params;
     int64_t k = p->return_directions < p->components ? p->return_directions : p->components;
+    int64_t d;
     bool single;
-    int64_t d = pca_dimensions(job, &single);
+    if (pca_dimensions(job, &d, &single)) {
+        tg_fault_add(report, TG_NOMEM, NULL, "There is no memory for the choice of tensors.");
+        return;
+    }
     double size = single ? sizeof(float) : sizeof(double);
     if ((double)k * (double)d * size > most_bytes)
         tg_fault_add(report, TG_INVALID, "/params/return_directions",

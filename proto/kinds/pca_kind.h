@@ -2,12 +2,13 @@
 /*
  * What the files of the kind pca share.
  *
- * DESIGN. pca.c has the tables and the way of a job; pca_points.c says where its points lie,
- * pca_simulate.c draws them where that is asked for, and pca_result.c turns the spectrum and
- * the path into the answer. What else a job may ask is a part: a file pca_<part>.c, whose
- * struct pca_part stands in the list of pca.c. A part works on what tg_pca_run() has found,
- * first of all on the sums of every tensor, so that data is read once. Parameters and outputs
- * of all parts are rows of the tables in pca.c.
+ * DESIGN. pca.c has the tables and the way of a job. pca_points.c says where its points lie:
+ * in one array, in files that pca_checkpoints.c looks through, or in a walk of
+ * pca_simulate.c. pca_result.c turns the spectrum and the path into the answer. What else a
+ * job may ask is a part: a file pca_<part>.c, whose struct pca_part stands in the list of
+ * pca.c. A part works on what tg_pca_run() has found, first of all on the sums of every
+ * tensor, so that data is read once. Parameters and outputs of all parts are rows of the
+ * tables in pca.c.
  */
 #ifndef TG_KINDS_PCA_KIND_H
 #define TG_KINDS_PCA_KIND_H
@@ -23,6 +24,7 @@ struct pca_params {
     int64_t start, stop, stride;
     int64_t components;
     int reference;
+    struct tg_string_list tensors, exclude;
     bool return_gram;
     int64_t return_directions;
     bool simulate;
@@ -42,6 +44,8 @@ struct pca_work {
     struct tg_walk_data data;       /* where the points lie */
     struct tg_walk_array array;     /* what `data` points into where it is one array */
     const char *prefix[1];
+    const struct tg_bound **file;   /* one for each point where these are files; or NULL */
+    int64_t run[2];
     double *drawn;                  /* a simulated walk; NULL in estimate() */
     struct tg_pca_options options;
     struct tg_pca_cost cost;        /* of tg_pca_run(), with the numbers of points and components */
@@ -69,14 +73,19 @@ struct pca_part {
 void pca_check_points(const struct tg_job *job, struct tg_report *report);
 
 /*
- * Set work->data, with what it needs from `arena`, and add to `cost` what it computes.
- * work->drawn is not drawn yet.
+ * Set work->data, with tables from an arena that is real, room for coordinates from one that
+ * may be measuring, and add to `cost` what is computed. work->drawn is not drawn yet.
  */
-TG_MUST_CHECK enum tg_err pca_collect(struct pca_work *work, struct tg_arena *arena,
-                                      struct tg_cost *cost);
+TG_MUST_CHECK enum tg_err pca_collect(struct pca_work *work, struct tg_arena *tables,
+                                      struct tg_arena *arena, struct tg_cost *cost);
 
-/* Dimensions of the points, and whether single precision holds all of them. */
-int64_t pca_dimensions(const struct tg_job *job, bool *single);
+/* pca_checkpoints.c: the same where the points are files; checked before. */
+TG_MUST_CHECK enum tg_err pca_collect_checkpoints(struct pca_work *work,
+                                                  struct tg_arena *tables);
+extern const struct pca_part pca_checkpoints_part;
+
+/* Dimensions of points without fault, and whether single precision holds all of them. */
+TG_MUST_CHECK enum tg_err pca_dimensions(const struct tg_job *job, int64_t *d, bool *single);
 
 /* pca_simulate.c */
 extern const char *const pca_schedules[];

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "pca/components.h"
+
 /* Whether the window leaves enough of n points. */
 static void check_window(const struct pca_params *p, int64_t n, struct tg_report *report)
 {
@@ -37,27 +39,35 @@ static void check_trajectory(const struct tg_job_input *trajectory, const struct
                                             "the array if points are its columns");
 }
 
+static void check_count(const struct tg_job_input *checkpoints, const struct pca_params *p,
+                        struct tg_report *report)
+{
+    if (checkpoints->n >= TG_PCA_MIN_POINTS)
+        check_window(p, (int64_t)checkpoints->n, report);
+    else
+        tg_fault_add(report, TG_INVALID, "/inputs/checkpoints",
+                     "Each checkpoint is a point, and at least %d points are needed; save "
+                     "more of them.",
+                     TG_PCA_MIN_POINTS);
+}
+
 void pca_check_points(const struct tg_job *job, struct tg_report *report)
 {
     const struct pca_params *p = job->params;
-    const struct tg_job_input *trajectory = tg_job_input(job, "trajectory");
+    const struct tg_job_input *trajectory = tg_job_input(job, "trajectory"),
+                              *checkpoints = tg_job_input(job, "checkpoints");
+    if (trajectory->n && checkpoints->n)
+        tg_fault_add(report, TG_INVALID, "/inputs",
+                     "Give the points either as `trajectory` or as `checkpoints`, not both.");
     pca_check_simulation(job, report);
-    if (p->simulate && !report->count)
-        check_window(p, p->walk_points, report);
-    if (trajectory->n)
-        check_trajectory(trajectory, p, report);
-}
-
-int64_t pca_dimensions(const struct tg_job *job, bool *single)
-{
-    const struct pca_params *p = job->params;
-    struct tg_walk_array array;
-    *single = false;
+    if (report->count)
+        return;
     if (p->simulate)
-        return p->walk_dimensions;
-    tg_walk_of_array(&array, &tg_job_input(job, "trajectory")->array[0].mat);
-    *single = tg_walk_is_single(&array.data, 0);
-    return array.data.d;
+        check_window(p, p->walk_points, report);
+    else if (trajectory->n)
+        check_trajectory(trajectory, p, report);
+    else
+        check_count(checkpoints, p, report);
 }
 
 /* A key would have to be hashed with the digest; a file of one array has none. */
@@ -85,11 +95,29 @@ static void collect_simulation(struct pca_work *work, struct tg_arena *arena,
     cost->flops += pca_simulation_flops(p);
 }
 
-enum tg_err pca_collect(struct pca_work *work, struct tg_arena *arena, struct tg_cost *cost)
+enum tg_err pca_collect(struct pca_work *work, struct tg_arena *tables,
+                        struct tg_arena *arena, struct tg_cost *cost)
 {
+    if (tg_job_input(work->job, "checkpoints")->n)
+        return pca_collect_checkpoints(work, tables);
     if (work->params->simulate)
         collect_simulation(work, arena, cost);
     else
         collect_trajectory(work);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
+}
+
+enum tg_err pca_dimensions(const struct tg_job *job, int64_t *d, bool *single)
+{
+    struct pca_work work = {.job = job, .params = job->params};
+    struct tg_cost cost = {0};
+    struct tg_arena *tables = tg_arena_new(SIZE_MAX), *arena = tg_arena_new_measuring();
+    enum tg_err err = TG_NOMEM;
+    if (tables && arena)
+        err = pca_collect(&work, tables, arena, &cost);
+    *single = !err && tg_components_are_single(&work.data);
+    *d = work.data.d;
+    tg_arena_free(tables);
+    tg_arena_free(arena);
+    return err;
 }

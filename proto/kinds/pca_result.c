@@ -32,8 +32,9 @@ static json_t *component_table(const struct tg_pca *pca)
     return table;
 }
 
-static void put_values(const struct tg_pca *pca, struct tg_result *result)
+static void put_values(const struct pca_work *work, struct tg_result *result)
 {
+    const struct tg_pca *pca = &work->pca;
     tg_result_int(result, "n", pca->t);
     tg_result_int(result, "d", pca->d);
     tg_result_value(result, "first_component_ratio", pca_real_or_null(pca->ratio[0]));
@@ -44,6 +45,8 @@ static void put_values(const struct tg_pca *pca, struct tg_result *result)
     tg_result_value(result, "d_eff", pca_real_or_null(pca->d_eff));
     tg_result_value(result, "components", component_table(pca));
     tg_result_quality_value(result, "ratio_error", pca_real_or_null(pca->error));
+    tg_result_quality_int(result, "data_bytes_read",
+                          work->drawn ? 0 : (int64_t)pca->bytes_read);
     tg_result_quality_text(result, "precision", pca->single ? "single" : "double");
     tg_result_quality_int(result, "negative_eigenvalues", pca->negative);
     tg_result_quality_real(result, "unchanged_coordinates", pca->unchanged);
@@ -129,7 +132,7 @@ static void warn(const struct pca_work *work, struct tg_result *result)
 
 void pca_put_result(const struct pca_work *work, struct tg_result *result)
 {
-    put_values(&work->pca, result);
+    put_values(work, result);
     put_arrays(work->params, &work->pca, result);
     if (isfinite(work->pca.ratio[0]))
         put_path(&work->pca, result);

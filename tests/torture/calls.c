@@ -19,9 +19,17 @@ static const char faulty[] =
     "{\"kind\": \"pca\", \"params\": {\"components\": -1, \"nonsense\": 2},"
     " \"inputs\": {\"trajectory\": [[0, 0], [1]]}, \"nmae\": 3}";
 
-static const char kinds[] =
+/* A job of each way that inputs take. */
+static const char *const requests[] = {
+    torture_request,
     "{\"kind\": \"svcca\", \"inputs\": {\"layers\": {\"a\": [[1, 2], [3, 5], [4, 4], [6, 1]],"
-    " \"b\": [[1, 0, 2], [0, 1, 1], [2, 2, 5], [3, 1, 4]]}}}";
+    " \"b\": [[1, 0, 2], [0, 1, 1], [2, 2, 5], [3, 1, 4]]}}}",
+    "{\"kind\": \"pca\", \"params\": {\"components\": 2, \"tensors\": [\"*\"]},"
+    " \"inputs\": {\"checkpoints\": [{\"data\": [1, 2, 3], \"step\": 9},"
+    " {\"data\": [0, 2, 4], \"step\": 7}, {\"data\": [5, 2, 5], \"step\": 11},"
+    " {\"data\": [6, 3, 1], \"step\": 8}]}}",
+};
+enum { REQUESTS = sizeof(requests) / sizeof(*requests) };
 
 static enum tg_err submit(const char *body, struct tg_report *report)
 {
@@ -40,7 +48,7 @@ START_TEST(submission_survives_every_failed_allocation)
         struct tg_report report;
         tg_report_init(&report);
         fail_mine(n);
-        enum tg_err err = submit(torture_request, &report);
+        enum tg_err err = submit(requests[_i], &report);
         bool hit = fail_stop();
         accepted += err == TG_OK;
         ck_assert_msg(torture_jobs() == accepted,
@@ -127,7 +135,7 @@ START_TEST(execution_survives_every_failed_allocation)
     size_t n;
     tg_report_init(&report);
     tg_pool_close(torture_server.pool);
-    ck_assert_msg(!submit(_i ? kinds : torture_request, &report), "%s", report.detail);
+    ck_assert_msg(!submit(requests[_i], &report), "%s", report.detail);
     ck_assert_int_eq(tg_store_list(torture_server.store, &filter, &row, &n), TG_OK);
     execute_all(row);
     tg_job_row_release(row);
@@ -140,8 +148,8 @@ TCase *calls_case(void)
     TCase *tc = tcase_create("calls");
     tcase_set_timeout(tc, 300);
     tcase_add_checked_fixture(tc, torture_start, torture_stop);
-    tcase_add_test(tc, submission_survives_every_failed_allocation);
+    tcase_add_loop_test(tc, submission_survives_every_failed_allocation, 0, REQUESTS);
     tcase_add_test(tc, problems_survive_every_failed_allocation);
-    tcase_add_loop_test(tc, execution_survives_every_failed_allocation, 0, 2);
+    tcase_add_loop_test(tc, execution_survives_every_failed_allocation, 0, REQUESTS);
     return tc;
 }

@@ -440,6 +440,38 @@ START_TEST(pca_simulates_walks)
 }
 END_TEST
 
+/* Four points of an array, and as files in another order with their steps. */
+START_TEST(pca_takes_checkpoints_as_it_takes_a_trajectory)
+{
+    struct work work;
+    json_t *values;
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"components\":2},\"inputs\":"
+                       "{\"trajectory\":[[0,1,5],[2,1,4],[2,3,7],[5,4,1]]}}");
+    values = json_incref(work.result.values);
+    release(&work);
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"components\":2},\"inputs\":"
+                       "{\"checkpoints\":[{\"data\":[5,4,1],\"step\":30},"
+                       "{\"data\":[0,1,5],\"step\":0},{\"data\":[2,3,7],\"step\":20},"
+                       "{\"data\":[2,1,4],\"step\":10}]}}");
+    ck_assert(json_equal(values, work.result.values));
+    ck_assert(
+        holds(&work.result, &(struct tg_output){.where = TG_OUT_ARRAY, .name = "step"}));
+    json_decref(values);
+    release(&work);
+}
+END_TEST
+
+START_TEST(pca_refuses_checkpoints_that_differ)
+{
+    assert_fault("{\"kind\":\"pca\",\"inputs\":{\"checkpoints\":[{\"data\":[1,2],\"name\":\"x\"},"
+                 "{\"data\":[3,4]},{\"data\":[5,6,7],\"name\":\"y\"}]}}",
+                 "/inputs/checkpoints/2", "has the shape (3,) in `y`, but (2,) in `x`");
+    assert_fault("{\"kind\":\"pca\",\"params\":{\"exclude\":[\"?\"]},\"inputs\":"
+                 "{\"checkpoints\":[[1,2],[3,4],[5,6]]}}",
+                 "/params/exclude/0", "There is no tensor");
+}
+END_TEST
+
 START_TEST(pca_tells_of_caps_and_stillness)
 {
     struct work work;
@@ -500,6 +532,8 @@ Suite *kinds_suite(void)
     TCase *pca = tcase_create("pca");
     tcase_add_test(pca, pca_refuses_too_few_points);
     tcase_add_test(pca, pca_simulates_walks);
+    tcase_add_test(pca, pca_takes_checkpoints_as_it_takes_a_trajectory);
+    tcase_add_test(pca, pca_refuses_checkpoints_that_differ);
     tcase_add_test(pca, pca_tells_of_caps_and_stillness);
     tcase_add_test(pca, pca_returns_directions_within_bounds);
     suite_add_tcase(suite, pca);

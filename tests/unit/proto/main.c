@@ -10,6 +10,7 @@ Suite *figure_suite(void);
 Suite *job_suite(void);
 Suite *json_suite(void);
 Suite *kinds_suite(void);
+Suite *pattern_suite(void);
 Suite *problem_suite(void);
 Suite *result_suite(void);
 Suite *schema_suite(void);
@@ -25,6 +26,7 @@ int main(void)
         job_suite,
         json_suite,
         kinds_suite,
+        pattern_suite,
         problem_suite,
         result_suite,
         schema_suite,

@@ -27,9 +27,12 @@ class KindMethods:
     def pca(
         self,
         trajectory: Optional[ArrayLike] = None,
+        checkpoints: Optional[ArrayList] = None,
         *,
         components: int = 10,
         reference: Literal["first", "last"] = "first",
+        tensors: Sequence[str] = (),
+        exclude: Sequence[str] = (),
         start: int = 0,
         stop: int = 0,
         stride: int = 1,
@@ -63,13 +66,27 @@ class KindMethods:
         trajectory : array of shape (n,d)
             3 to 5000 points in the order of time, one a row: a network's weights, flattened, at
             n moments of its training. Read in one pass from the stored file, so d may be very
-            large. Left out with `simulate`.
+            large. Left out with `checkpoints` or `simulate`.
+        checkpoints : 1 to 5000 files of arrays of shape (any, the same in all), with model and
+            step
+            3 to 5000 files of a network's weights, one a point, instead of `trajectory`. They
+            are in the order of time or give their `step`. All have the same tensors, which one
+            after the other make a point; with a key, an entry is that tensor alone. When a list
+            has grown at its end the files are read once more, but only products with new points
+            are made (all of them with `reference` last).
         components : integer from 1 to 100
             Principal components to report; at most one less than there are points, and at most
             as many as there are dimensions.
         reference : one of first, last
             The point that is subtracted before products are taken. It does not change the
             result but its accuracy: take the point that most others are near.
+        tensors : list of at most 10000 texts, each in bytes from 1 to 200
+            Of checkpoints: which of their tensors make a point, as patterns of names in which
+            `*` stands for any characters and `?` for one. Empty: all. Tensors of integers, such
+            as counters of steps, never do. Another choice is answered from what is kept of each
+            tensor, without reading it again.
+        exclude : list of at most 10000 texts, each in bytes from 1 to 200
+            Patterns of the names of tensors to leave out of those.
         start : integer from 0 to 4999
             First point that is looked at, counted from 0. Another window or stride of the same
             array is answered from what is kept of it, without reading it again.
@@ -146,6 +163,8 @@ class KindMethods:
             scores : array, float64 (n,k)
                 The points in the components' coordinates; the entry of largest magnitude of
                 each component is positive.
+            step : array, float64 (n)
+                With `checkpoints` that give their steps, that of each point.
             explained_variance : array, float64 (k)
                 Eigenvalues of the covariance.
             explained_variance_ratio : array, float64 (k)
@@ -214,6 +233,8 @@ class KindMethods:
                 likely null model expects.
             ratio_error : quality, number
                 First-order bound on the error of every ratio.
+            data_bytes_read : quality, integer
+                Bytes of points that were read; 0 when all sums had been kept by an earlier job.
             precision : quality, string
                 Of the products: single for float32, float16 and bfloat16 data, else double;
                 sums are double.
@@ -236,6 +257,8 @@ class KindMethods:
             {
                 "components": components,
                 "reference": reference,
+                "tensors": tensors,
+                "exclude": exclude,
                 "start": start,
                 "stop": stop,
                 "stride": stride,
@@ -251,7 +274,7 @@ class KindMethods:
                 "walk_stationary": walk_stationary,
                 "walk_schedule": walk_schedule,
             },
-            {"trajectory": trajectory},
+            {"trajectory": trajectory, "checkpoints": checkpoints},
             name=name,
             priority=priority,
             max_run_s=max_run_s,
