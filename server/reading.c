@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "server/guard.h"
@@ -118,4 +119,16 @@ enum tg_err tg_reading_check(struct tg_reading *reading, struct tg_report *repor
     enum tg_err err = reading->err;
     pthread_mutex_unlock(&reading->mu);
     return err ? tg_fault_add(report, err, NULL, "%s", reading->why) : TG_OK;
+}
+
+/* Guarded maps are private, read only and never written, so nothing is lost with a page. */
+void tg_reading_was_read(struct tg_reading *reading, double bytes)
+{
+    reading->read += bytes;
+    if (reading->read < TG_READING_WINDOW)
+        return;
+    reading->read = 0;
+    for (const struct tg_opened *opened = reading->opened; opened; opened = opened->next)
+        if (opened->guard)
+            madvise(opened->blob.map, opened->blob.n, MADV_DONTNEED);
 }

@@ -264,6 +264,7 @@ struct tg_opened;
 struct tg_reading {
     struct tg_store *store;
     struct tg_opened *opened; /* private: what is open now */
+    double read;              /* private: bytes since pages were let go */
     pthread_mutex_t mu;       /* private: guards the two below */
     enum tg_err err;          /* private: the first thing found wrong */
     char why[TG_WHY_SIZE];    /* private: and in words, or why something could not be opened */
@@ -274,6 +275,13 @@ struct tg_opener tg_reading_opener(struct tg_reading *reading);
  * TG_STORE of what is stored here. */
 TG_MUST_CHECK enum tg_err tg_reading_check(struct tg_reading *reading,
                                            struct tg_report *report);
+/*
+ * So many more bytes were read and are not wanted again soon: each TG_READING_WINDOW of them
+ * all pages of what is open leave the process. They stay in the page cache as long as the
+ * kernel likes, so a file of any length takes a window of memory and is still read once.
+ */
+enum { TG_READING_WINDOW = 64 << 20 };
+void tg_reading_was_read(struct tg_reading *reading, double bytes);
 
 /*
  * Uploads. begin() with the digest (resumable: bytes of a broken upload are kept under it)

@@ -174,6 +174,12 @@ static void show_partial(void *runner, const char *name, int64_t rows, int64_t c
         tg_hub_bump(options->hub);
 }
 
+static void let_go(void *runner, double bytes)
+{
+    struct tg_worker *worker = runner;
+    tg_reading_was_read(&worker->reading, bytes);
+}
+
 struct tg_ctx tg_worker_ctx(struct tg_worker *worker)
 {
     return (struct tg_ctx){.stop = &worker->stop,
@@ -183,7 +189,8 @@ struct tg_ctx tg_worker_ctx(struct tg_worker *worker)
                            .progress = tell_progress,
                            .recall = recall_derived,
                            .keep = keep_derived,
-                           .partial = show_partial};
+                           .partial = show_partial,
+                           .was_read = let_go};
 }
 
 static void set_limit(struct tg_worker *worker, const struct tg_job_row *row)

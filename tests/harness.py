@@ -139,10 +139,17 @@ class Daemon:
             return received
 
     def resident_bytes(self) -> int:
+        return self.status_bytes("VmRSS")
+
+    def most_resident_bytes(self) -> int:
+        """The most that it ever had at a time."""
+        return self.status_bytes("VmHWM")
+
+    def status_bytes(self, name: str) -> int:
         assert self.process
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(f"{name}:"):
                     return int(line.split()[1]) * 1024
         return 0
 

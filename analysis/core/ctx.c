@@ -66,3 +66,9 @@ void tg_ctx_partial(const struct tg_ctx *ctx, const char *name, int64_t rows, in
     if (ctx->partial)
         ctx->partial(ctx->runner, name, rows, cols, values);
 }
+
+void tg_ctx_was_read(const struct tg_ctx *ctx, double bytes)
+{
+    if (ctx->was_read)
+        ctx->was_read(ctx->runner, bytes);
+}

@@ -43,6 +43,7 @@ struct tg_ctx {
     void (*keep)(void *runner, const char *key, const void *data, size_t n);
     void (*partial)(void *runner, const char *name, int64_t rows, int64_t cols,
                     const double *values);
+    void (*was_read)(void *runner, double bytes);
 };
 
 enum { TG_KEY_MAX = 400 }; /* bytes of a key, with its end */
@@ -73,5 +74,12 @@ void tg_ctx_keep(const struct tg_ctx *ctx, const char *key, const void *data, si
  */
 void tg_ctx_partial(const struct tg_ctx *ctx, const char *name, int64_t rows, int64_t cols,
                     const double *values);
+
+/*
+ * Say that so many more bytes of the inputs were gone through, in a pass that does not come
+ * back to them soon. A runner that maps files may let go of what it holds of them in memory;
+ * they are read again when they are wanted again. From one thread at a time.
+ */
+void tg_ctx_was_read(const struct tg_ctx *ctx, double bytes);
 
 #endif

@@ -166,12 +166,14 @@ static enum tg_err take_pieces(struct pass *p)
 {
     struct piece next = {0};
     int64_t k = p->out->k;
-    double d = (double)p->data->d;
+    double d = (double)p->data->d, rows = (double)p->pca->t;
     for (cut(p, &next); p->npieces; cut(p, &next)) {
         TG_TRY(tg_ctx_parallel(p->ctx, p->npieces, take_piece, p));
         for (int64_t i = 0; i < p->npieces; i++)
             for (int64_t j = 0; j < k * k; j++)
                 p->square[j] += p->products[i * k * k + j];
+        for (int64_t i = 0; i < p->npieces; i++)
+            tg_ctx_was_read(p->ctx, rows * (double)p->piece[i].n * sizeof(double));
         tg_ctx_progress(p->ctx, "directions", (double)next.at, d, "coordinates");
     }
     return TG_OK;

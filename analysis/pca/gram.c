@@ -337,6 +337,7 @@ static enum tg_err pass(struct stream *s)
             TG_TRY(take_chunk(s));
             double n = (double)s->n;
             s->gram->bytes_read += bytes * n;
+            tg_ctx_was_read(s->ctx, bytes * n);
             s->done += bytes * n;
             s->unsaved += t * t * n / rate + bytes * n / 2e9;
             tg_ctx_progress(s->ctx, "reading", fmin(s->done, s->total), s->total, "bytes");
@@ -386,6 +387,7 @@ static enum tg_err require_finite(const struct stream *s, int64_t row, struct tg
             int64_t n = it->n - col < SPAN ? it->n - col : SPAN;
             TG_TRY(tg_ctx_poll(s->ctx));
             tg_walk_read_f64(s->data, tensor, row, 1, col, n, x, SPAN);
+            tg_ctx_was_read(s->ctx, sizeof(double) * (double)n);
             for (int64_t j = 0; j < n; j++)
                 if (!isfinite(x[j]))
                     return tg_fault_add(report, TG_NUMERIC, NULL,

@@ -263,3 +263,23 @@ def test_hashing_takes_constant_memory_and_ends_with_its_client_or_the_daemon(
     assert wire.request("GET", "/v1/data").json()["data"] == []
     begin_registering(wire.daemon, path)
     assert wire.daemon.stop(20) == 0
+
+
+def test_a_file_of_any_length_takes_a_window_of_memory(shelf: Tuple[Wire, Path]) -> None:
+    wire, folder = shelf
+    path = folder / "long.npy"
+    n, d, told = 100, 2000000, 1000
+    x = np.lib.format.open_memmap(path, "w+", np.float32, (n, d))  # holes, but for some columns
+    moves = np.random.default_rng(73).normal(size=(n, told)).astype(np.float32)
+    x[:, d - told :] = np.cumsum(moves, axis=0, dtype=np.float32)
+    walk = np.array(x[:, d - told :], np.float64)
+    x.flush()
+    del x
+    assert path.stat().st_size > 4 * (160 << 20)
+    sha = register(wire, path).json()["sha256"]
+    before = wire.daemon.most_resident_bytes()
+    values = run(wire, "pca", {"trajectory": {"sha256": sha}}).json()["result"]["values"]
+    assert wire.daemon.most_resident_bytes() - before < 160 << 20
+    spread = np.linalg.svd(walk - walk.mean(axis=0), compute_uv=False) ** 2
+    for row, ratio in zip(values["components"], spread / spread.sum()):
+        assert abs(row["ratio"] - ratio) < 1e-6

@@ -125,6 +125,7 @@ struct memory {
     char data[16];
     size_t n;
     int64_t rows, cols;
+    double read;
 };
 
 static bool recall(void *runner, const char *key, void *data, size_t n)
@@ -154,10 +155,20 @@ static void show(void *runner, const char *name, int64_t rows, int64_t cols,
     memory->cols = cols;
 }
 
-START_TEST(what_is_kept_and_shown_goes_to_the_runner)
+static void add_read(void *runner, double bytes)
+{
+    struct memory *memory = runner;
+    memory->read += bytes;
+}
+
+START_TEST(what_is_kept_shown_and_read_goes_to_the_runner)
 {
     struct memory memory = {0};
-    struct tg_ctx ctx = {.runner = &memory, .recall = recall, .keep = keep, .partial = show};
+    struct tg_ctx ctx = {.runner = &memory,
+                         .recall = recall,
+                         .keep = keep,
+                         .partial = show,
+                         .was_read = add_read};
     double value = 2.5, again = 0, half = 0.5;
     ck_assert(!tg_ctx_recall(&ctx, "a", &again, sizeof(again)));
     tg_ctx_keep(&ctx, "a", &value, sizeof(value));
@@ -165,6 +176,9 @@ START_TEST(what_is_kept_and_shown_goes_to_the_runner)
     ck_assert_double_eq(again, 2.5);
     tg_ctx_partial(&ctx, "similarity", 1, 1, &half);
     ck_assert_int_eq(memory.rows * memory.cols, 1);
+    tg_ctx_was_read(&ctx, 1000);
+    tg_ctx_was_read(&ctx, 24);
+    ck_assert_double_eq(memory.read, 1024);
 }
 END_TEST
 
@@ -175,6 +189,7 @@ START_TEST(without_a_runner_nothing_is_kept)
     tg_ctx_keep(&ctx, "a", &value, sizeof(value));
     ck_assert(!tg_ctx_recall(&ctx, "a", &value, sizeof(value)));
     tg_ctx_partial(&ctx, "similarity", 1, 1, &value);
+    tg_ctx_was_read(&ctx, 8);
     ck_assert_double_eq(value, 1);
 }
 END_TEST
@@ -189,7 +204,7 @@ Suite *ctx_suite(void)
     tcase_add_loop_test(tc, the_first_error_comes_back, 1, 3);
     tcase_add_loop_test(tc, no_tile_starts_after_the_stop, 1, 3);
     tcase_add_test(tc, progress_reaches_the_runner);
-    tcase_add_test(tc, what_is_kept_and_shown_goes_to_the_runner);
+    tcase_add_test(tc, what_is_kept_shown_and_read_goes_to_the_runner);
     tcase_add_test(tc, without_a_runner_nothing_is_kept);
     suite_add_tcase(suite, tc);
     return suite;

@@ -358,6 +358,23 @@ static int count_descriptors(void)
     return n;
 }
 
+/* Pages of this process, by the page table: bit 63 of an entry says that one is there. */
+static size_t resident_pages(const void *p, size_t n, size_t page)
+{
+    size_t first = (size_t)(uintptr_t)p / page, end = ((size_t)(uintptr_t)p + n - 1) / page + 1;
+    size_t count = 0;
+    FILE *map = fopen("/proc/self/pagemap", "r");
+    ck_assert_ptr_nonnull(map);
+    ck_assert_int_eq(fseek(map, (long)(first * sizeof(uint64_t)), SEEK_SET), 0);
+    for (size_t i = first; i < end; i++) {
+        uint64_t entry;
+        ck_assert_uint_eq(fread(&entry, sizeof(entry), 1, map), 1);
+        count += entry >> 63;
+    }
+    fclose(map);
+    return count;
+}
+
 /* A job may read more files than a process may have open. */
 START_TEST(an_opened_input_holds_no_descriptor)
 {
@@ -378,6 +395,32 @@ START_TEST(an_opened_input_holds_no_descriptor)
     ck_assert_int_eq(memcmp(opened, bytes, n), 0);
     opener.close(opener.self, first);
     opener.close(opener.self, second);
+    free(bytes);
+}
+END_TEST
+
+/* Pages of a file go after a window of reading and come back; what is in memory stays. */
+START_TEST(what_was_read_leaves_memory_and_is_read_again)
+{
+    size_t n, opened_n, page = (size_t)sysconf(_SC_PAGESIZE);
+    char *bytes = make_npy(sizes[_i], &n), sha256[TG_SHA256_HEX], id[TG_ID_SIZE];
+    tg_sha256_hex(bytes, n, sha256);
+    ck_assert_int_eq(submit_with(bytes, n, sha256, id), TG_OK);
+    struct tg_reading reading;
+    tg_reading_init(&reading, store);
+    struct tg_opener opener = tg_reading_opener(&reading);
+    const void *opened;
+    void *handle;
+    ck_assert_int_eq(opener.open(opener.self, sha256, &opened, &opened_n, &handle), TG_OK);
+    for (int round = 0; round < 4; round++) {
+        ck_assert_int_eq(memcmp(opened, bytes, n), 0);
+        size_t before = resident_pages(opened, n, page);
+        tg_reading_was_read(&reading, TG_READING_WINDOW / 2);
+        size_t after = resident_pages(opened, n, page);
+        ck_assert_uint_gt(before, 0);
+        ck_assert_uint_eq(after, round % 2 && n > TG_BLOB_INLINE_MAX ? 0 : before);
+    }
+    opener.close(opener.self, handle);
     free(bytes);
 }
 END_TEST
@@ -649,6 +692,7 @@ Suite *data_suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, inline_arrays_are_stored_with_their_job, 0, 2);
     tcase_add_loop_test(tc, an_opened_input_holds_no_descriptor, 0, 2);
+    tcase_add_loop_test(tc, what_was_read_leaves_memory_and_is_read_again, 0, 2);
     tcase_add_loop_test(tc, data_in_use_cannot_be_deleted, 0, 2);
     tcase_add_loop_test(tc, arrays_of_results_stay_as_long_as_the_result, 0, 2);
     tcase_add_test(tc, retention_removes_the_oldest_unused_data);
