@@ -100,7 +100,7 @@ TG_MUST_CHECK enum tg_err tg_svd(const struct tg_ctx *ctx, int64_t m, int64_t n,
                                  size_t ldvt, double *work);
 
 /*
- * Gram matrices of streams, on the calling thread, no polling. Sixteen rows less an origin are
+ * Tiles of pairs of rows, on the calling thread, no polling. Sixteen rows less an origin are
  * packed into a panel: column k of row i at panel[16 k + i]. A tile is c (16 x 16) += a b^T of
  * two panels with k columns: sums of 128 products in the working precision, added in double.
  * The bits of an entry depend on its two rows and on the kernel alone.
@@ -114,6 +114,12 @@ void tg_dpack(enum tg_tile_kernel kernel, int64_t k, const double *rows, size_t 
               const double *origin, double *panel);
 void tg_stile(enum tg_tile_kernel kernel, int64_t k, const float *a, const float *b, double *c);
 void tg_dtile(enum tg_tile_kernel kernel, int64_t k, const double *a, const double *b, double *c);
+
+/*
+ * c (16 x 16) += squared distances between the rows of two panels: sums of squared
+ * differences, so that close rows lose no digits and equal ones are exactly 0 apart.
+ */
+void tg_dapart(enum tg_tile_kernel kernel, int64_t k, const double *a, const double *b, double *c);
 
 /* Tiles of a lower triangle are counted row by row; the row of one of them. */
 int64_t tg_tile_row(int64_t tile);

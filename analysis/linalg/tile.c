@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Products of two panels of sixteen packed rows, for Gram matrices of streams.
+ * Products and distances of two panels of sixteen packed rows.
  *
  * DESIGN. BLAS is not used here for two reasons. An entry of its product depends on where
  * in the matrix its two rows stand, so a row that is added later would change the bits of
@@ -34,7 +34,7 @@ typedef void (*double_fn)(int64_t k, const double *a, const double *b, double *c
 
 /*
  * `height` rows of c, all sums in registers: height * ROWS / width of them beside
- * ROWS / width columns of b.
+ * ROWS / width columns of b. `fma` adds to a sum what a number of a and one of b make.
  */
 #define STRIP(name, features, real, vector, width, height, zero, load, set, fma, store)  \
     features static void name(int64_t k, const real *a, const real *b, real *c)          \
@@ -68,11 +68,14 @@ typedef double plain_real __attribute__((vector_size(16), aligned(8), may_alias)
 #define PLAIN_STORE4(p, x) (*(plain_float *)(p) = (x))
 #define PLAIN_STORE2(p, x) (*(plain_real *)(p) = (x))
 #define PLAIN_FMA(x, y, z) ((x) * (y) + (z))
+#define PLAIN_APART(x, y, z) (((x) - (y)) * ((x) - (y)) + (z))
 
 STRIP(plain_single2, , float, plain_float, 4, 2, PLAIN_MAKE4, PLAIN_LOAD4, PLAIN_SET4,
       PLAIN_FMA, PLAIN_STORE4)
 STRIP(plain_double1, , double, plain_real, 2, 1, PLAIN_MAKE2, PLAIN_LOAD2, PLAIN_SET2,
       PLAIN_FMA, PLAIN_STORE2)
+STRIP(plain_apart1, , double, plain_real, 2, 1, PLAIN_MAKE2, PLAIN_LOAD2, PLAIN_SET2,
+      PLAIN_APART, PLAIN_STORE2)
 
 static void plain_single(int64_t k, const float *a, const float *b, float *c)
 {
@@ -86,29 +89,45 @@ static void plain_double(int64_t k, const double *a, const double *b, double *c)
         plain_double1(k, a + top, b, c + top * ROWS);
 }
 
-#ifdef HAVE_X86
-#define AVX512(name, real, vector, width, height, type)                                  \
-    STRIP(name, __attribute__((target("avx512f"))), real, vector, width, height,         \
-          _mm512_setzero_##type,                                                         \
-          _mm512_loadu_##type, _mm512_set1_##type, _mm512_fmadd_##type,                  \
-          _mm512_storeu_##type)
-#define AVX2(name, real, vector, width, height, type)                                    \
-    STRIP(name, __attribute__((target("avx2,fma"))), real, vector, width, height,        \
-          _mm256_setzero_##type,                                                         \
-          _mm256_loadu_##type, _mm256_set1_##type, _mm256_fmadd_##type,                  \
-          _mm256_storeu_##type)
+static void plain_apart(int64_t k, const double *a, const double *b, double *c)
+{
+    for (int top = 0; top < ROWS; top++)
+        plain_apart1(k, a + top, b, c + top * ROWS);
+}
 
-AVX512(avx512_single, float, __m512, 16, 16, ps)
-AVX512(avx512_double8, double, __m512d, 8, 8, pd)
-AVX2(avx2_single6, float, __m256, 8, 6, ps)
-AVX2(avx2_single5, float, __m256, 8, 5, ps)
-AVX2(avx2_double3, double, __m256d, 4, 3, pd)
-AVX2(avx2_double2, double, __m256d, 4, 2, pd)
+#ifdef HAVE_X86
+#define AVX512(name, real, vector, width, height, type, fma)                             \
+    STRIP(name, __attribute__((target("avx512f"))), real, vector, width, height,         \
+          _mm512_setzero_##type, _mm512_loadu_##type, _mm512_set1_##type, fma,           \
+          _mm512_storeu_##type)
+#define AVX2(name, real, vector, width, height, type, fma)                               \
+    STRIP(name, __attribute__((target("avx2,fma"))), real, vector, width, height,        \
+          _mm256_setzero_##type, _mm256_loadu_##type, _mm256_set1_##type, fma,           \
+          _mm256_storeu_##type)
+#define AVX512_APART(x, y, z)                                                            \
+    _mm512_fmadd_pd(_mm512_sub_pd(x, y), _mm512_sub_pd(x, y), z)
+#define AVX2_APART(x, y, z)                                                              \
+    _mm256_fmadd_pd(_mm256_sub_pd(x, y), _mm256_sub_pd(x, y), z)
+
+AVX512(avx512_single, float, __m512, 16, 16, ps, _mm512_fmadd_ps)
+AVX512(avx512_double8, double, __m512d, 8, 8, pd, _mm512_fmadd_pd)
+AVX512(avx512_apart8, double, __m512d, 8, 8, pd, AVX512_APART)
+AVX2(avx2_single6, float, __m256, 8, 6, ps, _mm256_fmadd_ps)
+AVX2(avx2_single5, float, __m256, 8, 5, ps, _mm256_fmadd_ps)
+AVX2(avx2_double3, double, __m256d, 4, 3, pd, _mm256_fmadd_pd)
+AVX2(avx2_double2, double, __m256d, 4, 2, pd, _mm256_fmadd_pd)
+AVX2(avx2_apart2, double, __m256d, 4, 2, pd, AVX2_APART)
 
 static void avx512_double(int64_t k, const double *a, const double *b, double *c)
 {
     avx512_double8(k, a, b, c);
     avx512_double8(k, a + 8, b, c + 8 * ROWS);
+}
+
+static void avx512_apart(int64_t k, const double *a, const double *b, double *c)
+{
+    avx512_apart8(k, a, b, c);
+    avx512_apart8(k, a + 8, b, c + 8 * ROWS);
 }
 
 static void avx2_single(int64_t k, const float *a, const float *b, float *c)
@@ -124,6 +143,12 @@ static void avx2_double(int64_t k, const double *a, const double *b, double *c)
         avx2_double3(k, a + top, b, c + top * ROWS);
     avx2_double2(k, a + 12, b, c + 12 * ROWS);
     avx2_double2(k, a + 14, b, c + 14 * ROWS);
+}
+
+static void avx2_apart(int64_t k, const double *a, const double *b, double *c)
+{
+    for (int top = 0; top < ROWS; top += 2)
+        avx2_apart2(k, a + top, b, c + top * ROWS);
 }
 
 #define FOR_AVX2 __attribute__((target("avx2")))
@@ -210,12 +235,12 @@ FOR_AVX2 static int64_t quick_sstep(int64_t n, const float *from, const float *t
 
 static const struct {
     single_fn single;
-    double_fn twice;
+    double_fn twice, apart;
 } kernels[] = {
-    [TG_TILE_PLAIN] = {plain_single, plain_double},
+    [TG_TILE_PLAIN] = {plain_single, plain_double, plain_apart},
 #ifdef HAVE_X86
-    [TG_TILE_AVX2] = {avx2_single, avx2_double},
-    [TG_TILE_AVX512] = {avx512_single, avx512_double},
+    [TG_TILE_AVX2] = {avx2_single, avx2_double, avx2_apart},
+    [TG_TILE_AVX512] = {avx512_single, avx512_double, avx512_apart},
 #endif
 };
 
@@ -245,6 +270,7 @@ enum tg_tile_kernel tg_tile_kernel(void)
 
 DEFINE_TILE(tg_stile, float, single)
 DEFINE_TILE(tg_dtile, double, twice)
+DEFINE_TILE(tg_dapart, double, apart)
 
 /* Blocks of `edge` columns by `turn` where the kernel has one, the rest one by one. */
 #define DEFINE_PACK(name, real, turn, edge)                                              \

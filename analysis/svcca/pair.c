@@ -6,11 +6,7 @@
 #include <string.h>
 
 #include "linalg/linalg.h"
-
-/*
- * A debiased self-similarity below this share of the biased one is rounding, not a number.
- */
-static const double rounding = 1e-13;
+#include "svcca/kernel.h"
 
 /*
  * Up to this order singular values come from tg_svd(), to full precision. Above, from the
@@ -136,16 +132,10 @@ static double scaled_norm2(const struct tg_basis *a, bool a_is, const struct tg_
     return sum;
 }
 
-/*
- * The unbiased HSIC times n (n - 3), in feature space: with centred X and Y and the rows'
- * squared norms p and q, ||X^T Y||_F^2 - n/(n-2) p.q + sum(p) sum(q) / ((n-1)(n-2)).
- */
+/* Of ||X^T Y||_F^2, which is the inner product of the two Gram matrices. */
 static double hsic(double product2, const struct tg_basis *a, const struct tg_basis *b)
 {
-    double n = (double)a->n, pq = 0;
-    for (int64_t i = 0; i < a->n; i++)
-        pq += a->x_row2[i] * b->x_row2[i];
-    return product2 - n / (n - 2) * pq + a->norm2 * b->norm2 / ((n - 1) * (n - 2));
+    return tg_hsic_unbiased(a->n, product2, a->x_row2, a->norm2, b->x_row2, b->norm2);
 }
 
 static void compare_products(const struct tg_svcca_options *options, double product2,
@@ -157,7 +147,7 @@ static void compare_products(const struct tg_svcca_options *options, double prod
         pair->cka = fmin(product2 / (sqrt(a2) * sqrt(b2)), 1);
     if (wants(options, TG_SVCCA_CKA_DEBIASED)) {
         double aa = hsic(a2, a, a), bb = hsic(b2, b, b);
-        if (aa > rounding * a2 && bb > rounding * b2)
+        if (aa > TG_HSIC_ROUNDING * a2 && bb > TG_HSIC_ROUNDING * b2)
             pair->cka_debiased = hsic(product2, a, b) / (sqrt(aa) * sqrt(bb));
     }
 }

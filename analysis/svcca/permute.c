@@ -172,13 +172,15 @@ static enum tg_err permute_once(void *arg, const struct tg_ctx *ctx, int64_t t, 
     const struct tg_basis *a = job->work->a, *b = job->work->b;
     struct tg_svcca_pair pair = tg_svcca_pair_unknown(at->a, at->b);
     struct tg_basis shuffled;
-    bool with_x = own->x && a->x && b->x;
+    bool with_x = own->x && a->x && b->x, with_u = own->u || (own->x && !with_x);
     unsigned needs = tg_pair_needs(&job->options) | (with_x ? 0 : TG_BASIS_U);
-    TG_TRY(draw(ctx, permute->seed, at->a, t, a->n, own->a));
-    TG_TRY(draw(ctx, permute->seed, at->b, t, a->n, own->b));
-    TG_TRY(shuffle(ctx, b, with_x, own, &shuffled));
-    TG_TRY(tg_pair_compare(ctx, &job->options, needs, &own->scratch, a, &shuffled, &pair, NULL,
-                           NULL));
+    if (with_x || with_u) { /* else no measure is made of bases */
+        TG_TRY(draw(ctx, permute->seed, at->a, t, a->n, own->a));
+        TG_TRY(draw(ctx, permute->seed, at->b, t, a->n, own->b));
+        TG_TRY(shuffle(ctx, b, with_x, own, &shuffled));
+        TG_TRY(tg_pair_compare(ctx, &job->options, needs, &own->scratch, a, &shuffled, &pair,
+                               NULL, NULL));
+    }
     for (int i = 0; i < TG_SCORES; i++)
         permute->score[i * (permute->count + 1) + t] =
             tg_score_of(&job->options, &pair, (enum tg_score)i);

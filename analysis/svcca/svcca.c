@@ -27,6 +27,8 @@ static const struct {
     {TG_SVCCA_SHAPE, BOTH(shape)},
     {TG_SVCCA_REGRESSION, offsetof(struct tg_svcca_pair, r2_a_to_b),
      offsetof(struct tg_svcca_pair, r2_b_to_a)},
+    {TG_SVCCA_CKA_RBF, BOTH(cka_rbf)},
+    {TG_SVCCA_CKA_RBF_DEBIASED, BOTH(cka_rbf_debiased)},
 #undef BOTH
 };
 
@@ -47,6 +49,8 @@ double tg_svcca_distance(enum tg_svcca_measure measure, double similarity)
     case TG_SVCCA_CKA_DEBIASED:
     case TG_SVCCA_PROCRUSTES:
     case TG_SVCCA_SHAPE:
+    case TG_SVCCA_CKA_RBF:
+    case TG_SVCCA_CKA_RBF_DEBIASED:
         return acos(fmin(fmax(similarity, -1), 1));
     case TG_SVCCA_CCA:
     case TG_SVCCA_SVCCA:
@@ -82,6 +86,8 @@ static void size_up(const struct tg_svcca_layer *layers, size_t nlayers,
     for (size_t i = 0; i < nlayers; i++)
         if (layers[i].mat.shape[1] > svcca->max_d)
             svcca->max_d = layers[i].mat.shape[1];
+    svcca->tables_held =
+        tg_samples_held(&options->samples, options->measures, svcca->n, nlayers);
 }
 
 static void *take(struct tg_arena *arena, int64_t rows, int64_t cols, size_t size)
@@ -124,15 +130,22 @@ static void layout_layer(struct tg_arena *arena, const struct tg_svcca_options *
         memory->f = take(arena, d, d, sizeof(double));
 }
 
+/* What layers are made with. */
+struct scratch {
+    struct tg_basis_scratch basis;
+    struct tg_samples_scratch samples;
+};
+
 /* The results and the scratch; from a measuring arena only their sum. */
 static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *layers,
                           const struct tg_svcca_options *options, struct tg_svcca *svcca,
-                          struct tg_basis_scratch *scratch)
+                          struct scratch *scratch)
 {
     int64_t n = svcca->n, l = svcca->nlayers, p = svcca->npairs, d = svcca->max_d;
     unsigned needs = needs_of(options);
     svcca->name = take(arena, l, 1, sizeof(*svcca->name));
     svcca->basis = take(arena, l, 1, sizeof(*svcca->basis));
+    svcca->samples = take(arena, l, 1, sizeof(*svcca->samples));
     svcca->pair = take(arena, p, 1, sizeof(*svcca->pair));
     svcca->singular_values = take(arena, l, d, sizeof(double));
     if (tg_svcca_keeps_correlations(svcca) && wants(options, TG_SVCCA_CCA))
@@ -146,13 +159,18 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *l
         struct tg_basis basis = {.name = layers[i].name, .n = n, .d = layers[i].mat.shape[1]};
         layout_layer(arena, options, n, basis.d, needs, &basis.memory);
         basis.x_row2 = take(arena, n, 1, sizeof(double));
-        if (svcca->name && svcca->basis && svcca->singular_values) {
+        struct tg_samples samples;
+        tg_samples_layout(arena, options->measures, n, basis.d, svcca->tables_held, &samples);
+        if (svcca->name && svcca->basis && svcca->samples && svcca->singular_values) {
             basis.s = svcca->singular_values + i * d;
             svcca->name[i] = layers[i].name;
             svcca->basis[i] = basis;
+            svcca->samples[i] = samples;
         }
     }
-    layout_scratch(arena, n, d, needs, scratch);
+    layout_scratch(arena, n, d, needs, &scratch->basis);
+    tg_samples_layout_scratch(arena, options->measures, n, d, svcca->tables_held,
+                              &scratch->samples);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
@@ -199,7 +217,7 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
                           struct tg_svcca_cost *cost)
 {
     struct tg_svcca svcca;
-    struct tg_basis_scratch scratch = {0};
+    struct scratch scratch = {0};
     struct tg_arena *arena = tg_arena_new_measuring();
     unsigned needs = needs_of(options);
     if (!arena)
@@ -211,7 +229,9 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
     double n = (double)svcca.n;
     for (size_t i = 0; i < nlayers; i++) {
         double d = (double)layers[i].mat.shape[1];
-        cost->flops += 4 * n * d + layer_flops(options, needs, n, d);
+        cost->flops += 4 * n * d + layer_flops(options, needs, n, d) +
+                       tg_samples_layer_flops(options->measures, svcca.n,
+                                              layers[i].mat.shape[1]);
         cost->read_bytes += n * d * (double)tg_dtype_size(layers[i].mat.dtype);
     }
     for (int64_t p = 0; p < svcca.npairs; p++) {
@@ -219,7 +239,10 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
         double da = (double)layers[pair.a].mat.shape[1], db = (double)layers[pair.b].mat.shape[1];
         double ka = expected_directions(options, needs, da);
         double kb = expected_directions(options, needs, db);
-        cost->flops += tg_pair_flops(options, needs, n, da, db);
+        cost->flops += tg_pair_flops(options, needs, n, da, db) +
+                       tg_samples_pair_flops(options->measures, svcca.n,
+                                             layers[pair.a].mat.shape[1],
+                                             layers[pair.b].mat.shape[1], svcca.tables_held);
         if (needs & DECOMPOSED && (needs & TG_BASIS_U || !(needs & TG_BASIS_ALL)))
             cost->flops += 2 * n * ka * kb + 4 * ka * kb * fmin(ka, kb);
     }
@@ -228,16 +251,20 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
 
 static enum tg_err make_layer(const struct tg_ctx *ctx, const struct tg_svcca_layer *layer,
                               const struct tg_svcca_options *options,
-                              const struct tg_basis_scratch *scratch, int64_t index,
-                              struct tg_basis *basis, struct tg_report *report)
+                              const struct scratch *scratch, int64_t index,
+                              struct tg_svcca *svcca, struct tg_report *report)
 {
+    struct tg_basis *basis = &svcca->basis[index];
     const struct tg_basis_options basis_options = {
         .threshold = options->threshold,
         .rank_tolerance = options->rank_tolerance,
         .needs = needs_of(options),
         .rules = options->both_rules ? 3 : 1u << options->rule};
-    TG_TRY(tg_basis_centre(ctx, &layer->mat, scratch, basis, report));
-    TG_TRY(tg_basis_decompose(ctx, &basis_options, scratch, layer->key, basis, report));
+    TG_TRY(tg_basis_centre(ctx, &layer->mat, &scratch->basis, basis, report));
+    if (basis->rank)
+        TG_TRY(tg_samples_make(ctx, &options->samples, options->measures, &scratch->samples,
+                               &layer->mat, basis, &svcca->samples[index]));
+    TG_TRY(tg_basis_decompose(ctx, &basis_options, &scratch->basis, layer->key, basis, report));
     for (size_t k = 0; k < options->nhooks; k++)
         if (options->hook[k].layer)
             TG_TRY(options->hook[k].layer(options->hook[k].arg, ctx, index, basis));
@@ -272,7 +299,7 @@ static void clear_matrices(const struct tg_svcca *svcca)
 }
 
 static enum tg_err make_pair(const struct tg_ctx *ctx, const struct tg_svcca_options *options,
-                             const struct tg_basis_scratch *scratch,
+                             const struct scratch *scratch,
                              const struct tg_svcca *svcca, int64_t index)
 {
     struct tg_svcca_pair *pair = &svcca->pair[index];
@@ -281,11 +308,13 @@ static enum tg_err make_pair(const struct tg_ctx *ctx, const struct tg_svcca_opt
     unsigned needs = needs_of(options);
     if (a->rank == 0 || b->rank == 0)
         return TG_OK;
-    TG_TRY(tg_pair_compare(ctx, options, needs, scratch, a, b, pair,
+    TG_TRY(tg_samples_compare(ctx, options->measures, &scratch->samples,
+                              &svcca->samples[pair->a], &svcca->samples[pair->b], pair));
+    TG_TRY(tg_pair_compare(ctx, options, needs, &scratch->basis, a, b, pair,
                            svcca->cca_rho ? svcca->cca_rho + offset : NULL,
                            svcca->svcca_rho ? svcca->svcca_rho + offset : NULL));
-    const double *m = needs & DECOMPOSED ? scratch->a : NULL;
-    const struct tg_svcca_pair_work work = {svcca, index, a, b, m, scratch};
+    const double *m = needs & DECOMPOSED ? scratch->basis.a : NULL;
+    const struct tg_svcca_pair_work work = {svcca, index, a, b, m, &scratch->basis};
     for (size_t i = 0; i < options->nhooks; i++)
         if (options->hook[i].pair)
             TG_TRY(options->hook[i].pair(options->hook[i].arg, ctx, &work));
@@ -296,15 +325,15 @@ static enum tg_err make_pair(const struct tg_ctx *ctx, const struct tg_svcca_opt
 static void show(const struct tg_ctx *ctx, const struct tg_svcca *svcca)
 {
     static const char *const names[TG_SVCCA_MEASURES] = {
-        "cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression"};
+        "cca",        "svcca", "cka",        "cka_debiased", "pwcca",
+        "procrustes", "shape", "regression", "cka_rbf",      "cka_rbf_debiased"};
     for (int i = 0; i < TG_SVCCA_MEASURES; i++)
         if (svcca->matrix[i])
             tg_ctx_partial(ctx, names[i], svcca->nlayers, svcca->nlayers, svcca->matrix[i]);
 }
 
 static enum tg_err make_pairs(const struct tg_ctx *ctx, const struct tg_svcca_options *options,
-                              const struct tg_basis_scratch *scratch,
-                              const struct tg_svcca *svcca)
+                              const struct scratch *scratch, const struct tg_svcca *svcca)
 {
     clear_matrices(svcca);
     for (int64_t p = 0; p < svcca->npairs; p++) {
@@ -324,12 +353,12 @@ enum tg_err tg_svcca_run(const struct tg_ctx *ctx, const struct tg_svcca_layer *
                          size_t nlayers, const struct tg_svcca_options *options,
                          struct tg_svcca *svcca, struct tg_report *report)
 {
-    struct tg_basis_scratch scratch = {0};
+    struct scratch scratch = {0};
     size_up(layers, nlayers, options, svcca);
     TG_TRY(layout(ctx->arena, layers, options, svcca, &scratch));
     for (int64_t i = 0; i < svcca->nlayers; i++) {
         tg_ctx_progress(ctx, "decomposing", (double)i, (double)nlayers, "layers");
-        TG_TRY(make_layer(ctx, &layers[i], options, &scratch, i, &svcca->basis[i], report));
+        TG_TRY(make_layer(ctx, &layers[i], options, &scratch, i, svcca, report));
     }
     return make_pairs(ctx, options, &scratch, svcca);
 }

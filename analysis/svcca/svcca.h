@@ -19,6 +19,7 @@
  *   Procrustes  s = ||C||_* / (||X_a||_F ||X_b||_F); distance^2 2 - 2 s, angle arccos s
  *   shape       the same of X (alpha I + (1 - alpha) (X^T X)^-1/2) = U (alpha S + 1 - alpha) V^T
  *   regression  R^2 of X_b on X_a: ||M S_b||_F^2 / ||S_b||_F^2
+ * Measures that set samples beside samples (CKA with other kernels) are in samples.h.
  * FLOPs: n d^2 a layer and what its decomposition takes, 2 n d_a d_b a pair and O(d^3); for
  * SVCCA alone 2 n k_a k_b.
  *
@@ -30,11 +31,13 @@
 #define TG_SVCCA_H
 
 #include "svcca/basis.h"
+#include "svcca/samples.h"
 
 /* Bits of tg_svcca_options.measures, in the order of tg_svcca.matrix. */
 enum tg_svcca_measure {
     TG_SVCCA_CCA, TG_SVCCA_SVCCA, TG_SVCCA_CKA, TG_SVCCA_CKA_DEBIASED, TG_SVCCA_PWCCA,
-    TG_SVCCA_PROCRUSTES, TG_SVCCA_SHAPE, TG_SVCCA_REGRESSION, TG_SVCCA_MEASURES
+    TG_SVCCA_PROCRUSTES, TG_SVCCA_SHAPE, TG_SVCCA_REGRESSION, TG_SVCCA_CKA_RBF,
+    TG_SVCCA_CKA_RBF_DEBIASED, TG_SVCCA_MEASURES
 };
 
 /* Lists of correlations are kept while all pairs together have at most this many. */
@@ -74,6 +77,7 @@ struct tg_svcca_options {
     double rank_tolerance;   /* [0, 1); 0: automatic */
     bool pwcca_first;        /* weights of the first layer only, half the work */
     double shape_alpha;      /* [0, 1]: 0 whitens, 1 is Procrustes */
+    struct tg_samples_options samples;
     int64_t max_directions;  /* room for this many a layer when only the leading ones are
                                 needed; 0: for all */
     const struct tg_svcca_compared *compared; /* the pairs to compare; NULL: all */
@@ -100,6 +104,7 @@ struct tg_svcca_pair {
     double pwcca, pwcca_a, pwcca_b; /* the headline is the mean of both sides, or pwcca_a */
     double procrustes, shape;
     double r2_a_to_b, r2_b_to_a;    /* variance of b explained by a, and the other way */
+    double cka_rbf, cka_rbf_debiased;
 };
 
 /* Everything lies in the context's arena. */
@@ -107,6 +112,8 @@ struct tg_svcca {
     int64_t n, nlayers, npairs, max_d;
     const char **name;
     struct tg_basis *basis;
+    struct tg_samples *samples; /* nlayers; made for layers that change */
+    bool tables_held;           /* as samples.h says */
     struct tg_svcca_pair *pair; /* as compared; all: (0, 1), (0, 2), ..., (1, 2), ... */
     double *singular_values;    /* nlayers x max_d, padded with 0; all 0 when not needed */
     double *cca_rho;            /* npairs x max_d, padded with 0; NULL when left out */
@@ -129,8 +136,8 @@ TG_MUST_CHECK enum tg_err tg_svcca_run(const struct tg_ctx *ctx,
                                        struct tg_svcca *svcca, struct tg_report *report);
 
 /*
- * The distance that goes with a similarity: the angle arccos s for CKA, Procrustes and
- * shape, 1 - s for the others. Below 1e-8 a distance by arccos is rounding.
+ * The distance that goes with a similarity: the angle arccos s for CKA of any kind,
+ * Procrustes and shape, 1 - s for the others. Below 1e-8 a distance by arccos is rounding.
  */
 double tg_svcca_distance(enum tg_svcca_measure measure, double similarity);
 

@@ -21,7 +21,8 @@ static const struct svcca_part *const parts[] = {
 
 const char *const svcca_measure_names[] = {
     "cca",    "svcca",      "cka",   "cka_debiased",
-    "pwcca", "procrustes", "shape", "regression",   NULL};
+    "pwcca", "procrustes", "shape", "regression",
+    "cka_rbf", "cka_rbf_debiased", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
 static const char *const pwcca_weights[] = {"mean", "first", NULL};
 static const char *const pairs[] = {"all", "same_layer", "final", "across_models", NULL};
@@ -80,6 +81,14 @@ static const struct tg_param params[] = {
               "Of the shape metric: layers become X (alpha I + (1 - alpha) (X^T X)^(-1/2)). "
               "1 is Procrustes, 0 whitens and leaves the mean canonical correlation; in "
               "between the scale of a layer matters."),
+    TG_P_REAL(struct svcca_params, rbf_bandwidth, 1e-3, 1e3, "1", "",
+              "Of `cka_rbf` and `cka_rbf_debiased`: the bandwidth sigma of the Gaussian kernel "
+              "exp(-|x - y|^2 / (2 sigma^2)), as a share of the median distance between "
+              "different samples of the layer. Large ones make it linear CKA."),
+    TG_P_INT(struct svcca_params, table_memory, 0, 1e6, "1024", "MiB",
+             "Tables of samples by samples (of `cka_rbf`) are made once a layer and held while "
+             "those of all layers together take no more than this; otherwise they are made "
+             "anew for every pair, with the same result."),
     TG_P_ENUM(struct svcca_params, pairs, pairs, "\"all\"",
               "Which pairs to compare: all; same_layer: entries of one name (over steps and "
               "models); final: each with the last step of the same name and model; "
@@ -143,24 +152,25 @@ static const struct tg_output outputs[] = {
      "One row a layer: name, model and step where given, n, d, constant_units (that never "
      "change), rank (null when the measures need no decomposition), condition (largest over "
      "smallest singular value within the rank), k_variance and k_sv_sum (directions that "
-     "hold `threshold` by either rule; null when singular values were not needed)."},
+     "hold `threshold` by either rule; null when singular values were not needed). With "
+     "cka_rbf or cka_rbf_debiased, rbf_sigma: the kernel's bandwidth in the layer's units."},
     {TG_OUT_VALUE, "pairs", "array", "",
      "One row a pair of layers: a, b, and for each measure its similarity under its own name "
      "(regression: regression_a_to_b and regression_b_to_a) and its distance: the angle "
-     "arccos s for cka, cka_debiased, procrustes, shape, and 1 - s for the others. cca "
+     "arccos s for every cka, procrustes, shape, and 1 - s for the others. cca "
      "also gives cca_mean, the same as cca, cca_mean_squared, null_cca_mean_squared (its "
      "expectation for unrelated Gaussian data) and forced_ones (canonical correlations that "
      "are 1 whatever the data, because there are too few samples); svcca gives svcca_k_a, "
      "svcca_k_b, svcca_variance and svcca_sv_sum (of `rule`, or of both_rules); pwcca gives "
      "pwcca_a and pwcca_b by the weights of either side; procrustes gives "
-     "procrustes_distance2 = 2 - 2 s. Beside each of cca, svcca, cka "
-     "and cka_debiased what unrelated layers show: null_mean and null_sd, z (distance from "
+     "procrustes_distance2 = 2 - 2 s. Beside each of cca, svcca, and every cka "
+     "what unrelated layers show: null_mean and null_sd, z (distance from "
      "that mean in sd), adjusted (0 for chance, 1 for equality), p (of a score at least "
      "as high; for cca and svcca of their mean square). For cca and svcca also null_edge "
      "(where Wachter's law of the correlations ends) and significant_directions (at 5 %, "
-     "by Bartlett's and Lawley's test). They hold for Gaussian data; for cka, null_mean "
-     "and null_sd for any data under permutation of its samples. Their p takes singular "
-     "values, and is null where no measure needs those."},
+     "by Bartlett's and Lawley's test). They hold for Gaussian data; for every cka, null_mean "
+     "and null_sd for any data under permutation of its samples. The p of linear cka takes "
+     "singular values, and is null where no measure needs those; the RBF kernel's is null."},
     {TG_OUT_VALUE, "peers", "array", "",
      "With `compare_with`, one row a pair and number: a, b, peer, measure, sense "
      "(similarity or distance), value (null where the peer stops or prints rounding noise), "
@@ -237,6 +247,10 @@ static const struct tg_output outputs[] = {
     {TG_OUT_ARRAY, "regression", "float64", "L,L",
      "With `regression` asked for, R squared of the column's layer by linear regression on "
      "the row's layer."},
+    {TG_OUT_ARRAY, "cka_rbf", "float64", "L,L",
+     "With `cka_rbf` asked for, CKA with a Gaussian kernel of every pair."},
+    {TG_OUT_ARRAY, "cka_rbf_debiased", "float64", "L,L",
+     "With `cka_rbf_debiased` asked for, its debiased form; may be below 0."},
     {TG_OUT_ARRAY, "singular_values", "float64", "L,D",
      "Singular values of each centred layer, padded with 0 to the largest number of "
      "units D. With measures that need them: svcca, shape, regression."},
@@ -282,6 +296,10 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "dynamics", "", "",
      "With `dynamics` and every pair compared, layers of the first model at up to 4 steps of "
      "training beside its layers at the end, as in the paper's figure 4."},
+    {TG_OUT_FIGURE, "cka_rbf_heatmap", "", "",
+     "With `cka_rbf` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "cka_rbf_debiased_heatmap", "", "",
+     "With `cka_rbf_debiased` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "spectrum", "", "",
      "Singular values of each layer, of the first 12 layers."},
     {TG_OUT_QUALITY, "layers", "array", "",
@@ -354,6 +372,10 @@ static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_a
                                               .rank_tolerance = p->rank_tolerance,
                                               .pwcca_first = p->pwcca_weights == 1,
                                               .shape_alpha = p->shape_alpha,
+                                              .samples = {
+                                                  .rbf_bandwidth = p->rbf_bandwidth,
+                                                  .hold_bytes =
+                                                      (size_t)p->table_memory << 20},
                                               .max_directions = p->max_directions};
     TG_TRY(svcca_collect(work));
     for (size_t i = 0; parts[i]; i++)

@@ -33,6 +33,8 @@ struct svcca_params {
     int64_t return_directions;
     int pwcca_weights;
     double shape_alpha;
+    double rbf_bandwidth;
+    int64_t table_memory;
     int pairs;
     int64_t max_directions;
     double converged_at;

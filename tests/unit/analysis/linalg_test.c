@@ -163,6 +163,33 @@ START_TEST(tiles_are_products_of_packed_rows)
 }
 END_TEST
 
+START_TEST(tiles_of_distances_keep_the_digits_of_close_rows)
+{
+    enum { N = TG_PANEL_ROWS, K = 1003 };
+    if (!has_kernel(_i))
+        return;
+    enum tg_tile_kernel kernel = (enum tg_tile_kernel)_i;
+    double *a = draws(0, N * K), *origin = numbers(K), *pa = numbers(N * K), c[N * N] = {0};
+    for (int k = 0; k < K; k++) {
+        a[2 * K + k] = a[k];
+        a[3 * K + k] = a[k] + (k == 5 ? 0x1p-30 : 0);
+    }
+    tg_dpack(kernel, K, a, K, origin, pa);
+    tg_dapart(kernel, K, pa, pa, c);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            double sum = 0;
+            for (int k = 0; k < K; k++)
+                sum += (a[i * K + k] - a[j * K + k]) * (a[i * K + k] - a[j * K + k]);
+            MUST(fabs(c[i * N + j] - sum) <= 1e-12 * sum);
+            MUST(c[i * N + j] == c[j * N + i]);
+        }
+    ck_assert_double_eq(c[2], 0);
+    ck_assert_double_gt(c[3], 0);
+    free(a), free(origin), free(pa);
+}
+END_TEST
+
 START_TEST(tiles_of_floats_sum_up_in_double)
 {
     enum { N = TG_PANEL_ROWS, K = 1 << 16 };
@@ -706,6 +733,7 @@ Suite *linalg_suite(void)
     tcase_add_test(products, zero_beta_overwrites_what_was_there);
     tcase_add_loop_test(products, syrk_writes_both_triangles, 0, 8);
     tcase_add_loop_test(products, tiles_are_products_of_packed_rows, 0, 3);
+    tcase_add_loop_test(products, tiles_of_distances_keep_the_digits_of_close_rows, 0, 3);
     tcase_add_loop_test(products, tiles_of_floats_sum_up_in_double, 0, 3);
     tcase_add_loop_test(products, steps_are_summed_in_double_and_equal_entries_counted, 0, 3);
     suite_add_tcase(suite, products);

@@ -18,9 +18,11 @@ Suite *pca_suite(void);
 Suite *peers_suite(void);
 Suite *permute_suite(void);
 Suite *rng_suite(void);
+Suite *selection_suite(void);
 Suite *stats_suite(void);
 Suite *svcca_null_suite(void);
 Suite *svcca_numerics_suite(void);
+Suite *svcca_samples_suite(void);
 Suite *svcca_suite(void);
 Suite *verdict_suite(void);
 Suite *walks_suite(void);
@@ -44,9 +46,11 @@ int main(void)
         peers_suite,
         permute_suite,
         rng_suite,
+        selection_suite,
         stats_suite,
         svcca_null_suite,
         svcca_numerics_suite,
+        svcca_samples_suite,
         svcca_suite,
         verdict_suite,
         walks_suite,

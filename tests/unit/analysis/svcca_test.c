@@ -9,7 +9,7 @@
 
 #include "core/rng.h"
 #include "lanes.h"
-#include "../suite.h"
+#include "svcca_run.h"
 
 Suite *svcca_suite(void);
 
@@ -19,53 +19,13 @@ static const struct tg_svcca_options every_measure = {
     .measures = (1 << TG_SVCCA_MEASURES) - 1,
     .both_rules = true,
     .shape_alpha = 0.5,
+    .samples = {.rbf_bandwidth = 1},
     .threshold = 0.99};
-
-/* Options, result and the arena that holds it. */
-struct run {
-    struct tg_svcca svcca;
-    struct tg_arena *arena;
-    struct tg_report report;
-};
-
-static void close_run(struct run *run)
-{
-    tg_arena_free(run->arena);
-}
-
-static enum tg_err open_run(struct run *run, const struct tg_svcca_layer *layers,
-                            size_t n, const struct tg_svcca_options *options)
-{
-    struct tg_svcca_cost cost;
-    ck_assert_int_eq(tg_svcca_cost(layers, n, options, &cost), TG_OK);
-    run->arena = tg_arena_new(cost.bytes);
-    ck_assert_ptr_nonnull(run->arena);
-    struct tg_ctx ctx = {.arena = run->arena, .lanes = 1};
-    tg_report_init(&run->report);
-    enum tg_err err = tg_svcca_run(&ctx, layers, n, options, &run->svcca, &run->report);
-    ck_assert_uint_eq(tg_arena_high_water(run->arena), cost.bytes);
-    return err;
-}
 
 static void require_run(struct run *run, const struct tg_svcca_layer *layers, size_t n)
 {
     enum tg_err err = open_run(run, layers, n, &every_measure);
     ck_assert_msg(err == TG_OK, "%s: %s", tg_err_slug(err), run->report.detail);
-}
-
-static struct tg_svcca_layer layer_of(const char *name, const double *x, int64_t n,
-                                      int64_t d)
-{
-    struct tg_svcca_layer layer = {.name = name};
-    ck_assert(tg_mat_init(&layer.mat, x, TG_F64, 2, (int64_t[]){n, d}, false));
-    return layer;
-}
-
-static double number(FILE *file)
-{
-    double x = NAN;
-    ck_assert_int_eq(fscanf(file, "%lf", &x), 1);
-    return x;
 }
 
 static int64_t integer(FILE *file)
@@ -279,7 +239,10 @@ START_TEST(shape_lies_between_cca_and_procrustes)
 }
 END_TEST
 
-/* Every subset of measures gives the numbers that all of them together give. */
+/*
+ * Every subset of the linear measures, which share bases, and each of the others alone, gives
+ * the numbers that all of them together give.
+ */
 START_TEST(a_measure_is_the_same_alone_and_in_company)
 {
     double x[N * D], y[N * D];
@@ -289,13 +252,15 @@ START_TEST(a_measure_is_the_same_alone_and_in_company)
     struct tg_svcca_layer layers[] = {layer_of("x", x, N, D), layer_of("y", y, N, D)};
     struct run all, some;
     require_run(&all, layers, 2);
-    for (uint64_t measures = 1; measures < 1 << TG_SVCCA_MEASURES; measures++) {
+    const uint64_t subsets = 2 << TG_SVCCA_REGRESSION;
+    for (uint64_t i = 1; i < subsets + TG_SVCCA_MEASURES - TG_SVCCA_CKA_RBF; i++) {
+        uint64_t measures = i < subsets ? i : 1U << (TG_SVCCA_CKA_RBF + i - subsets);
         struct tg_svcca_options options = every_measure;
         options.measures = measures;
         ck_assert_int_eq(open_run(&some, layers, 2, &options), TG_OK);
-        for (int i = 0; i < TG_SVCCA_MEASURES; i++)
-            for (int k = 0; measures >> i & 1 && k < 4; k++)
-                ck_assert_double_eq_tol(some.svcca.matrix[i][k], all.svcca.matrix[i][k], 1e-9);
+        for (int m = 0; m < TG_SVCCA_MEASURES; m++)
+            for (int k = 0; measures >> m & 1 && k < 4; k++)
+                ck_assert_double_eq_tol(some.svcca.matrix[m][k], all.svcca.matrix[m][k], 1e-9);
         close_run(&some);
     }
     close_run(&all);

@@ -293,7 +293,7 @@ class KindMethods:
         head_bias: Optional[ArrayList] = None,
         labels: Optional[ArrayLike] = None,
         *,
-        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression"]] = (
+        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression", "cka_rbf", "cka_rbf_debiased"]] = (
             "cca",
             "svcca",
             "cka",
@@ -312,6 +312,8 @@ class KindMethods:
         return_directions: int = 0,
         pwcca_weights: Literal["mean", "first"] = "mean",
         shape_alpha: float = 0.5,
+        rbf_bandwidth: float = 1,
+        table_memory: int = 1024,
         pairs: Literal["all", "same_layer", "final", "across_models"] = "all",
         max_directions: int = 0,
         converged_at: float = 0.95,
@@ -360,7 +362,7 @@ class KindMethods:
             The class of each sample, from 0. Outputs of `head_weights` are then the classes,
             the same for all, and accuracy is told.
         measures : list of distinct names out of cca, svcca, cka, cka_debiased, pwcca,
-            procrustes, shape, regression
+            procrustes, shape, regression, cka_rbf, cka_rbf_debiased
             Which measures to compute. Only what they need is made: CKA and Procrustes need no
             decomposition, SVCCA alone only the leading directions of each layer.
         threshold : number from 1e-06 to 1
@@ -406,6 +408,14 @@ class KindMethods:
             Of the shape metric: layers become X (alpha I + (1 - alpha) (X^T X)^(-1/2)). 1 is
             Procrustes, 0 whitens and leaves the mean canonical correlation; in between the
             scale of a layer matters.
+        rbf_bandwidth : number from 0.001 to 1000
+            Of `cka_rbf` and `cka_rbf_debiased`: the bandwidth sigma of the Gaussian kernel
+            exp(-|x - y|^2 / (2 sigma^2)), as a share of the median distance between different
+            samples of the layer. Large ones make it linear CKA.
+        table_memory : integer from 0 to 1000000, in MiB
+            Tables of samples by samples (of `cka_rbf`) are made once a layer and held while
+            those of all layers together take no more than this; otherwise they are made anew
+            for every pair, with the same result.
         pairs : one of all, same_layer, final, across_models
             Which pairs to compare: all; same_layer: entries of one name (over steps and
             models); final: each with the last step of the same name and model; across_models:
@@ -461,25 +471,27 @@ class KindMethods:
                 never change), rank (null when the measures need no decomposition), condition
                 (largest over smallest singular value within the rank), k_variance and k_sv_sum
                 (directions that hold `threshold` by either rule; null when singular values were
-                not needed).
+                not needed). With cka_rbf or cka_rbf_debiased, rbf_sigma: the kernel's bandwidth
+                in the layer's units.
             pairs : value, array
                 One row a pair of layers: a, b, and for each measure its similarity under its
                 own name (regression: regression_a_to_b and regression_b_to_a) and its distance:
-                the angle arccos s for cka, cka_debiased, procrustes, shape, and 1 - s for the
-                others. cca also gives cca_mean, the same as cca, cca_mean_squared,
+                the angle arccos s for every cka, procrustes, shape, and 1 - s for the others.
+                cca also gives cca_mean, the same as cca, cca_mean_squared,
                 null_cca_mean_squared (its expectation for unrelated Gaussian data) and
                 forced_ones (canonical correlations that are 1 whatever the data, because there
                 are too few samples); svcca gives svcca_k_a, svcca_k_b, svcca_variance and
                 svcca_sv_sum (of `rule`, or of both_rules); pwcca gives pwcca_a and pwcca_b by
                 the weights of either side; procrustes gives procrustes_distance2 = 2 - 2 s.
-                Beside each of cca, svcca, cka and cka_debiased what unrelated layers show:
-                null_mean and null_sd, z (distance from that mean in sd), adjusted (0 for
-                chance, 1 for equality), p (of a score at least as high; for cca and svcca of
-                their mean square). For cca and svcca also null_edge (where Wachter's law of the
+                Beside each of cca, svcca, and every cka what unrelated layers show: null_mean
+                and null_sd, z (distance from that mean in sd), adjusted (0 for chance, 1 for
+                equality), p (of a score at least as high; for cca and svcca of their mean
+                square). For cca and svcca also null_edge (where Wachter's law of the
                 correlations ends) and significant_directions (at 5 %, by Bartlett's and
-                Lawley's test). They hold for Gaussian data; for cka, null_mean and null_sd for
-                any data under permutation of its samples. Their p takes singular values, and is
-                null where no measure needs those.
+                Lawley's test). They hold for Gaussian data; for every cka, null_mean and
+                null_sd for any data under permutation of its samples. The p of linear cka takes
+                singular values, and is null where no measure needs those; the RBF kernel's is
+                null.
             peers : value, array
                 With `compare_with`, one row a pair and number: a, b, peer, measure, sense
                 (similarity or distance), value (null where the peer stops or prints rounding
@@ -563,6 +575,10 @@ class KindMethods:
             regression : array, float64 (L,L)
                 With `regression` asked for, R squared of the column's layer by linear
                 regression on the row's layer.
+            cka_rbf : array, float64 (L,L)
+                With `cka_rbf` asked for, CKA with a Gaussian kernel of every pair.
+            cka_rbf_debiased : array, float64 (L,L)
+                With `cka_rbf_debiased` asked for, its debiased form; may be below 0.
             singular_values : array, float64 (L,D)
                 Singular values of each centred layer, padded with 0 to the largest number of
                 units D. With measures that need them: svcca, shape, regression.
@@ -613,6 +629,10 @@ class KindMethods:
             dynamics : figure
                 With `dynamics` and every pair compared, layers of the first model at up to 4
                 steps of training beside its layers at the end, as in the paper's figure 4.
+            cka_rbf_heatmap : figure
+                With `cka_rbf` asked for, the same layer by layer.
+            cka_rbf_debiased_heatmap : figure
+                With `cka_rbf_debiased` asked for, the same layer by layer.
             spectrum : figure
                 Singular values of each layer, of the first 12 layers.
             layers : quality, array
@@ -646,6 +666,8 @@ class KindMethods:
                 "return_directions": return_directions,
                 "pwcca_weights": pwcca_weights,
                 "shape_alpha": shape_alpha,
+                "rbf_bandwidth": rbf_bandwidth,
+                "table_memory": table_memory,
                 "pairs": pairs,
                 "max_directions": max_directions,
                 "converged_at": converged_at,

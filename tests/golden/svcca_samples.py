@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures that compare samples with samples, straight from the definitions, to
+svcca_samples.txt beside this file.
+
+Needs numpy and scipy. RBF kernels with explicit centring matrices, debiased by U-centring.
+"""
+import itertools
+import pathlib
+
+import numpy as np
+from scipy.spatial.distance import pdist, squareform
+
+BANDWIDTHS = (0.2, 1, 50)
+
+
+def u_centred(k):
+    n = len(k)
+    k = k - np.diag(np.diag(k))
+    rows = k.sum(axis=0) / (n - 2)
+    k = k - rows[:, None] - rows[None, :] + k.sum() / ((n - 1) * (n - 2))
+    return k - np.diag(np.diag(k))
+
+
+def cosine(k, l):
+    return float(np.sum(k * l) / np.sqrt(np.sum(k * k) * np.sum(l * l)))
+
+
+def kernel(x, share):
+    apart = pdist(x)
+    sigma = share * np.median(apart)
+    return np.exp(-(squareform(apart) ** 2) / (2 * sigma**2))
+
+
+def cka_rbf(x, y, share):
+    h = np.eye(len(x)) - 1 / len(x)
+    k, l = kernel(x, share), kernel(y, share)
+    return [cosine(h @ k @ h, h @ l @ h), cosine(u_centred(k), u_centred(l))]
+
+
+def scores(x, y):
+    """Name, options and values of each measure."""
+    for share in BANDWIDTHS:
+        yield f"rbf {share}", cka_rbf(x, y, share)
+
+
+def cases():
+    rng = np.random.default_rng(20190501)
+
+    def noise(n, d):
+        return rng.normal(size=(n, d))
+
+    def short(x):
+        """Few digits on paper, exact in binary."""
+        return np.round(np.asarray(x) * 1024) / 1024
+
+    z = noise(71, 4)  # more than one block, and no multiple of anything
+    x = short(z @ noise(4, 6) + 0.3 * noise(71, 6))
+    w = short(np.maximum(z @ noise(4, 3) + 0.5 * noise(71, 3), 0) + 0.125)
+    yield "plain", {"x": x, "y": short(z[:, :2] @ noise(2, 3) + noise(71, 3)), "w": w}
+
+    yield "large_means", {"x": x[:30] + 2.0**20, "w": w[:30] - 5 * 2.0**18}
+
+    grid = rng.integers(0, 3, size=(33, 3)).astype(float) + [1, 0, 0]
+    yield "ties", {"grid": grid, "pairs": rng.integers(1, 4, size=(33, 2)).astype(float)}
+
+
+def numbers(values):
+    return " ".join(repr(float(v)) for v in np.ravel(values))
+
+
+def main():
+    out = []
+    for name, layers in cases():
+        out.append(f"case {name} {len(layers)}")
+        for label, x in layers.items():
+            out.append(f"layer {label} {x.shape[0]} {x.shape[1]}")
+            out.extend(numbers(row) for row in x)
+        pairs = list(itertools.combinations(layers, 2))
+        rows = [scores(layers[a], layers[b]) for a, b in pairs]
+        for together in zip(*rows):  # one measure of all pairs
+            out.append(f"score {together[0][0]}")
+            out.extend(numbers(values) for _, values in together)
+    path = pathlib.Path(__file__).with_suffix(".txt")
+    path.write_text("\n".join(out) + "\nend\n")
+
+
+if __name__ == "__main__":
+    main()
