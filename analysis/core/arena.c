@@ -12,7 +12,7 @@
 
 #include "core/err.h"
 
-enum { ALIGN = 64, MAP_FROM = 1 << 20 };
+enum { ALIGN = 64, MAP_FROM = 1 << 20, HUGE_FROM = 8 << 20 };
 
 struct piece {
     struct piece *next;
@@ -69,7 +69,11 @@ static void *obtain(size_t bytes, bool *mapped)
     *mapped = bytes >= MAP_FROM;
     if (*mapped) {
         void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        return p == MAP_FAILED ? NULL : p;
+        if (p == MAP_FAILED)
+            return NULL;
+        if (bytes >= HUGE_FROM)
+            (void)madvise(p, bytes, MADV_HUGEPAGE); /* a page fault for 2 MiB, not for 4 KiB */
+        return p;
     }
     void *p = aligned_alloc(ALIGN, bytes);
     return p ? memset(p, 0, bytes) : NULL;

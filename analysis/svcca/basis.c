@@ -9,7 +9,7 @@
 
 #include "linalg/linalg.h"
 
-enum { COLS = 64, ROWS = 512 }; /* tiles of the centring and packing passes */
+enum { COLS = 256, ROWS = 512 }; /* tiles of means, and of centred rows */
 
 /*
  * cond(X) up to which the Gram route is taken, the error of a correlation up to which U may
@@ -29,86 +29,105 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/*
- * Read a block of columns and centre it. The first row is subtracted before the mean is
- * taken, so that large means cost no digits and a constant column becomes exactly zero.
- */
-static enum tg_err centre_columns(void *arg, int64_t tile, unsigned lane)
+/* The block of rows from `row` on in columns [col, col + m); the number of rows. */
+static int64_t read_some(const struct tg_mat *mat, int64_t row, int64_t rows, int64_t col,
+                         int64_t m, double *x)
 {
+    rows = least(rows, mat->shape[0] - row);
+    tg_mat_read_f64(mat, row, rows, col, m, x, (size_t)m);
+    return rows;
+}
+
+/*
+ * Means of a block of columns. The first row is subtracted before they are taken, so that
+ * large means cost no digits and a constant column is exactly zero.
+ */
+static enum tg_err take_means(void *arg, int64_t tile, unsigned lane)
+{
+    enum { SOME = 16 };
     (void)lane;
     const struct centring *job = arg;
-    const struct tg_basis_scratch *to = job->scratch;
-    int64_t n = job->basis->n, d = job->basis->d, col = tile * COLS,
-            m = least(COLS, d - col);
-    double shift[COLS], sum[COLS] = {0}, peak[COLS];
+    int64_t n = job->basis->n, col = tile * COLS, m = least(COLS, job->basis->d - col);
+    double *shift = job->scratch->shift + col, x[SOME * COLS], sum[COLS] = {0}, peak[COLS] = {0};
 
-    for (int64_t j = 0; j < m; j++)
-        to->bad[col + j] = n;
-    for (int64_t row = 0; row < n; row += ROWS) {
-        int64_t nrows = least(ROWS, n - row);
-        double *x = job->basis->x + row * d + col;
-        TG_TRY(tg_ctx_poll(job->ctx));
-        tg_mat_read_f64(job->mat, row, nrows, col, m, x, (size_t)d);
-        if (row == 0)
-            memcpy(shift, x, (size_t)m * sizeof(*x));
-        for (int64_t i = 0; i < nrows; i++, x += d)
+    tg_mat_read_f64(job->mat, 0, 1, col, m, shift, (size_t)m);
+    for (int64_t row = 0, rows; row < n; row += rows) {
+        if (row % ROWS == 0)
+            TG_TRY(tg_ctx_poll(job->ctx));
+        rows = read_some(job->mat, row, SOME, col, m, x);
+        for (int64_t i = 0; i < rows; i++)
             for (int64_t j = 0; j < m; j++) {
-                if (!isfinite(x[j]) && to->bad[col + j] == n)
-                    to->bad[col + j] = row + i;
-                x[j] -= shift[j];
-                sum[j] += x[j];
+                double away = x[i * m + j] - shift[j];
+                sum[j] += away;
+                peak[j] = fabs(away) > peak[j] ? fabs(away) : peak[j];
             }
     }
-    for (int64_t j = 0; j < m; j++)
-        peak[j] = isfinite(sum[j]) ? 0 : INFINITY;
-    for (int64_t row = 0; row < n; row += ROWS) {
-        double *x = job->basis->x + row * d + col;
-        TG_TRY(tg_ctx_poll(job->ctx));
-        for (int64_t i = 0, nrows = least(ROWS, n - row); i < nrows; i++, x += d)
-            for (int64_t j = 0; j < m; j++) {
-                x[j] -= sum[j] / (double)n;
-                if (fabs(x[j]) > peak[j])
-                    peak[j] = fabs(x[j]);
-            }
+    for (int64_t j = 0; j < m; j++) {
+        job->scratch->mean[col + j] = sum[j] / (double)n;
+        job->scratch->peak[col + j] = isfinite(sum[j]) ? peak[j] : INFINITY;
     }
-    memcpy(to->peak + col, peak, (size_t)m * sizeof(*peak));
     return TG_OK;
 }
 
-/* Close the gaps that constant columns leave, scale, and take the rows' squared norms. */
-static enum tg_err pack_rows(void *arg, int64_t tile, unsigned lane)
+/* Centred and scaled rows without constant columns, and their squared norms. */
+static enum tg_err centre_rows(void *arg, int64_t tile, unsigned lane)
 {
     (void)lane;
     const struct centring *job = arg;
     const struct tg_basis *basis = job->basis;
-    int64_t end = least((tile + 1) * ROWS, basis->n);
+    const double *shift = job->scratch->shift, *mean = job->scratch->mean;
+    int64_t end = least((tile + 1) * ROWS, basis->n), d = basis->d, m = basis->columns;
     for (int64_t i = tile * ROWS; i < end; i++) {
-        double *x = job->basis->x + i * basis->d, sum = 0;
-        for (int64_t j = 0; j < basis->columns; j++) {
-            x[j] = x[job->scratch->column[j]] * basis->scale;
+        double *x = basis->x + i * d, sum = 0;
+        tg_mat_read_f64(job->mat, i, 1, 0, d, x, (size_t)d);
+        for (int64_t j = 0; m < d && j < m; j++)
+            x[j] = x[job->scratch->column[j]];
+        for (int64_t j = 0; j < m; j++)
+            x[j] = (x[j] - shift[j] - mean[j]) * basis->scale;
+        for (int64_t j = 0; j < m; j++)
             sum += x[j] * x[j];
-        }
         basis->x_row2[i] = sum;
     }
     return TG_OK;
 }
 
-/* The first non-finite entry in reading order, if there is one. */
-static enum tg_err require_finite(const struct tg_basis *basis, const int64_t *bad,
-                                  struct tg_report *report)
+/* Why a column's sum is not finite: the first such entry in reading order, or the sum itself. */
+static enum tg_err explain(const struct centring *job, struct tg_report *report)
 {
-    int64_t row = basis->n, col = 0;
-    for (int64_t j = 0; j < basis->d; j++)
-        if (bad[j] < row) {
-            row = bad[j];
-            col = j;
-        }
-    if (row == basis->n)
-        return TG_OK;
-    return tg_fault_add(
-        report, TG_NUMERIC, NULL,
-        "Layer \"%s\" holds NaN or infinity, first at row %lld, column %lld.",
-        basis->name, (long long)row, (long long)col);
+    const struct tg_basis *basis = job->basis;
+    double *x = basis->x;
+    for (int64_t row = 0; row < basis->n; row++) {
+        if (row % ROWS == 0)
+            TG_TRY(tg_ctx_poll(job->ctx));
+        tg_mat_read_f64(job->mat, row, 1, 0, basis->d, x, (size_t)basis->d);
+        for (int64_t j = 0; j < basis->d; j++)
+            if (!isfinite(x[j]))
+                return tg_fault_add(report, TG_NUMERIC, NULL,
+                                    "Layer \"%s\" holds NaN or infinity, first at row %lld, "
+                                    "column %lld.",
+                                    basis->name, (long long)row, (long long)j);
+    }
+    return tg_fault_add(report, TG_NUMERIC, NULL,
+                        "Layer \"%s\" spans more than double precision holds; scale it down.",
+                        basis->name);
+}
+
+/* The columns that change, and the largest distance from the first row. */
+static double choose_columns(const struct centring *job)
+{
+    const struct tg_basis_scratch *to = job->scratch;
+    struct tg_basis *basis = job->basis;
+    double peak = 0;
+    basis->columns = 0;
+    for (int64_t j = 0; j < basis->d; j++) {
+        peak = fmax(peak, to->peak[j]);
+        if (!(to->peak[j] > 0))
+            continue;
+        to->column[basis->columns] = j;
+        to->shift[basis->columns] = to->shift[j];
+        to->mean[basis->columns++] = to->mean[j];
+    }
+    return peak;
 }
 
 enum tg_err tg_basis_centre(const struct tg_ctx *ctx, const struct tg_mat *mat,
@@ -117,27 +136,17 @@ enum tg_err tg_basis_centre(const struct tg_ctx *ctx, const struct tg_mat *mat,
 {
     basis->x = basis->memory.x ? basis->memory.x : scratch->x;
     struct centring job = {ctx, mat, scratch, basis};
-    basis->columns = 0;
-    TG_TRY(tg_ctx_parallel(ctx, (basis->d + COLS - 1) / COLS, centre_columns, &job));
-    TG_TRY(require_finite(basis, scratch->bad, report));
-    double peak = 0;
-    for (int64_t j = 0; j < basis->d; j++) {
-        if (scratch->peak[j] > 0)
-            scratch->column[basis->columns++] = j;
-        peak = fmax(peak, scratch->peak[j]);
-    }
+    TG_TRY(tg_ctx_parallel(ctx, (basis->d + COLS - 1) / COLS, take_means, &job));
+    double peak = choose_columns(&job);
+    if (!(peak <= DBL_MAX / 4))
+        return explain(&job, report);
     basis->constant_units = basis->d - basis->columns;
     basis->rank = basis->columns ? -1 : 0;
     basis->condition = basis->orthogonality = basis->gram_norm2 = NAN;
-    if (!isfinite(peak))
-        return tg_fault_add(
-            report, TG_NUMERIC, NULL,
-            "Layer \"%s\" spans more than double precision holds; scale it down.",
-            basis->name);
     if (basis->columns == 0)
         return TG_OK;
     basis->scale = ldexp(1, -ilogb(peak));
-    TG_TRY(tg_ctx_parallel(ctx, (basis->n + ROWS - 1) / ROWS, pack_rows, &job));
+    TG_TRY(tg_ctx_parallel(ctx, (basis->n + ROWS - 1) / ROWS, centre_rows, &job));
     basis->norm2 = 0;
     for (int64_t i = 0; i < basis->n; i++)
         basis->norm2 += basis->x_row2[i];
@@ -221,14 +230,14 @@ struct numbers {
     int64_t route;
 };
 
-/* "svcca basis v1 <what> <key of the layer> <options>"; false without a key. */
+/* "svcca basis v2 <what> <key of the layer> <options>"; false without a key. */
 static bool name_of(const struct making *job, const char *what, char *name)
 {
     const struct tg_basis_options *o = job->options;
     const unsigned part = TG_BASIS_ALL | TG_BASIS_S | TG_BASIS_U | TG_BASIS_GRAM;
     if (!job->key)
         return false;
-    int n = snprintf(name, TG_KEY_MAX, "svcca basis v1 %s %s t=%.17g r=%.17g n=%u k=%u", what,
+    int n = snprintf(name, TG_KEY_MAX, "svcca basis v2 %s %s t=%.17g r=%.17g n=%u k=%u", what,
                      job->key, o->threshold, o->rank_tolerance, o->needs & part, o->rules);
     return n > 0 && n < TG_KEY_MAX;
 }

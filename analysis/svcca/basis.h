@@ -92,8 +92,9 @@ struct tg_basis {
 struct tg_basis_scratch {
     double *x;             /* n x d */
     double *a, *b, *c, *w; /* d x d each, d */
-    double *peak;          /* d: largest |entry| of a column */
-    int64_t *bad, *column; /* d: first non-finite row; the columns that change */
+    double *shift, *mean;  /* d: the first row, and the mean of all rows less that */
+    double *peak;          /* d: largest distance from the first row */
+    int64_t *column;       /* d: the columns that change */
     double *work;
 };
 

@@ -107,8 +107,9 @@ static void layout_scratch(struct tg_arena *arena, int64_t n, int64_t d, unsigne
     scratch->b = take(arena, d, d, sizeof(double));
     scratch->c = take(arena, d, d, sizeof(double));
     scratch->w = take(arena, d, 1, sizeof(double));
+    scratch->shift = take(arena, d, 1, sizeof(double));
+    scratch->mean = take(arena, d, 1, sizeof(double));
     scratch->peak = take(arena, d, 1, sizeof(double));
-    scratch->bad = take(arena, d, 1, sizeof(int64_t));
     scratch->column = take(arena, d, 1, sizeof(int64_t));
     scratch->work = tg_arena_alloc(arena, work > pair ? work : pair, sizeof(double));
 }
