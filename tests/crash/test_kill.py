@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
@@ -252,3 +253,61 @@ def test_a_full_disk_refuses_and_recovers(make_daemon: Callable[..., Daemon]) ->
     finally:
         daemon.kill()
         subprocess.run(["umount", "-l", str(daemon.store)], check=False)
+
+
+def register(daemon: Daemon, path: Path) -> str:
+    answer = daemon.json("POST", "/v1/data", {"path": str(path)}, Content_Type="application/json")
+    assert answer.status in (200, 201), answer.body
+    sha: str = answer.json()["sha256"]
+    return sha
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> Path:
+    """A trajectory that takes about a second to read, a file in a folder of its own."""
+    path = tmp_path / "data" / "walk.npy"
+    path.parent.mkdir()
+    rng = np.random.default_rng(11)
+    x = np.lib.format.open_memmap(path, "w+", np.float32, (400, 180000))
+    at = np.zeros(x.shape[1], np.float32)
+    for row in x:
+        at += rng.standard_normal(len(at), np.float32)
+        row[:] = at
+    return path
+
+
+def bytes_read_after_death(
+    make_daemon: Callable[..., Daemon], path: Path, keep: int
+) -> Tuple[int, Any]:
+    """Kill a daemon as it keeps its sums for the keep-th time; what the next one reads, and finds."""
+    points = {"TANGENTD_POINTS": f"derived.rename=kill@{keep}"} if keep else {}
+    options = ("--data-folders", str(path.parent), "--workers", "1")
+    daemon = make_daemon(*options, env=points).start()
+    job = {"kind": "pca", "inputs": {"trajectory": {"sha256": register(daemon, path)}}}
+    row = daemon.json("POST", "/v1/jobs", job).json()
+    if keep:
+        assert daemon.process
+        daemon.process.wait(60)
+        daemon.env = {}
+        daemon.start()
+    ended = daemon.request("GET", f"/v1/jobs/{row['id']}?wait=60").json()
+    assert ended["state"] == "succeeded" and ended["attempt"] == (2 if keep else 1)
+    result = daemon.request("GET", f"/v1/jobs/{row['id']}/result").json()
+    assert daemon.stop() == 0 and daemon.check().returncode == 0
+    return result["quality"]["data_bytes_read"], result["values"]["components"]
+
+
+def test_a_pass_over_data_goes_on_where_kill_9_left_it(
+    make_daemon: Callable[..., Daemon], walk: Path
+) -> None:
+    """Sums are kept block by block; the block that is being kept when death comes is lost."""
+    if not has_fault_points():
+        pytest.skip("the daemon was built without --enable-testing")
+    total = 4 * 400 * 180000
+    whole, expected = bytes_read_after_death(make_daemon, walk, 0)
+    assert whole == total
+    read = [bytes_read_after_death(make_daemon, walk, keep) for keep in (1, 2, 3)]
+    block = total - read[1][0]
+    assert 0 < block < total / 3
+    assert [total - n for n, _ in read] == [0, block, 2 * block]
+    assert all(found == expected for _, found in read)
