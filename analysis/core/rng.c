@@ -79,3 +79,19 @@ void tg_rng_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, dou
 {
     draw(block_normals, seed, stream, first, n, out);
 }
+
+void tg_rng_order(uint64_t seed, uint64_t stream, size_t n, int64_t *order)
+{
+    enum { DRAWS = 512 };
+    double u[DRAWS];
+    for (size_t i = 0; i < n; i++)
+        order[i] = (int64_t)i;
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (i % DRAWS == 0)
+            tg_rng_uniform(seed, stream, i, DRAWS, u);
+        size_t j = i + (size_t)(u[i % DRAWS] * (double)(n - i));
+        int64_t other = order[j];
+        order[j] = order[i];
+        order[i] = other;
+    }
+}

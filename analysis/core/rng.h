@@ -20,4 +20,7 @@ void tg_rng_uniform(uint64_t seed, uint64_t stream, uint64_t first, size_t n, do
 /* n standard normal doubles (Box-Muller on the uniforms of the same draws). */
 void tg_rng_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double *out);
 
+/* The numbers 0 .. n - 1 in a random order (Fisher and Yates), from n draws of the stream. */
+void tg_rng_order(uint64_t seed, uint64_t stream, size_t n, int64_t *order);
+
 #endif

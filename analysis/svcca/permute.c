@@ -10,7 +10,7 @@
 #include "stats/stats.h"
 #include "svcca/pair.h"
 
-enum { DRAWS = 512, ROWS = 512, AT_ONCE = 64 };
+enum { ROWS = 512, AT_ONCE = 64 };
 
 /* Scores that differ by less are the same: the order of a sum is not. */
 static const double rounding = 1e-12;
@@ -95,24 +95,12 @@ void tg_permute_layout(struct tg_arena *arena, unsigned lanes, struct tg_permute
         permute->highest[i] = -INFINITY;
 }
 
-/* The order that layer `layer` has in permutation t (Fisher and Yates). */
+/* The order that layer `layer` has in permutation t. */
 static enum tg_err draw(const struct tg_ctx *ctx, uint64_t seed, int64_t layer, int64_t t,
                         int64_t n, int64_t *order)
 {
-    uint64_t stream = (uint64_t)layer << 32 | (uint64_t)t;
-    double u[DRAWS];
-    for (int64_t i = 0; i < n; i++)
-        order[i] = i;
-    for (int64_t i = 0; i < n - 1; i++) {
-        if (i % DRAWS == 0) {
-            TG_TRY(tg_ctx_poll(ctx));
-            tg_rng_uniform(seed, stream, (uint64_t)i, DRAWS, u);
-        }
-        int64_t j = i + (int64_t)(u[i % DRAWS] * (double)(n - i)), other = order[j];
-        order[j] = order[i];
-        order[i] = other;
-    }
-    return TG_OK;
+    tg_rng_order(seed, (uint64_t)layer << 32 | (uint64_t)t, (size_t)n, order);
+    return tg_ctx_poll(ctx);
 }
 
 /* Row b[i] of one matrix becomes row a[i] of another. */

@@ -7,14 +7,17 @@
 #include "stats/selection.h"
 #include "svcca/svcca.h"
 
-enum { KERNELS = 1 << TG_SVCCA_CKA_RBF | 1 << TG_SVCCA_CKA_RBF_DEBIASED };
+enum {
+    KERNELS = 1 << TG_SVCCA_CKA_RBF | 1 << TG_SVCCA_CKA_RBF_DEBIASED,
+    BATCHES = 1 << TG_SVCCA_CKA_MINIBATCH
+};
 
 /* Flops that an exponential counts as. */
 static const double exponential = 20;
 
 bool tg_samples_wanted(uint64_t measures)
 {
-    return measures & KERNELS;
+    return measures & (KERNELS | BATCHES);
 }
 
 /* Numbers of a table; SIZE_MAX where there is no such size. */
@@ -31,13 +34,9 @@ bool tg_samples_held(const struct tg_samples_options *options, uint64_t measures
     return table_size(n) <= options->hold_bytes / sizeof(double) / (tables ? tables : 1);
 }
 
-void tg_samples_layout(struct tg_arena *arena, uint64_t measures, int64_t n, int64_t d,
-                       bool held, struct tg_samples *samples)
+static void layout_kernel(struct tg_arena *arena, bool held, struct tg_kernel *kernel)
 {
-    struct tg_kernel *kernel = &samples->kernel;
-    *samples = (struct tg_samples){.kernel.distance = {.n = n, .d = d}};
-    if (!(measures & KERNELS))
-        return;
+    int64_t n = kernel->distance.n, d = kernel->distance.d;
     kernel->centre = tg_arena_alloc(arena, (size_t)n, sizeof(double));
     kernel->diagonal = tg_arena_alloc(arena, (size_t)n, sizeof(double));
     if (held)
@@ -47,32 +46,71 @@ void tg_samples_layout(struct tg_arena *arena, uint64_t measures, int64_t n, int
             tg_arena_alloc(arena, tg_distance_room(n, d), sizeof(double));
 }
 
-void tg_samples_layout_scratch(struct tg_arena *arena, uint64_t measures, int64_t n, int64_t d,
-                               bool held, struct tg_samples_scratch *scratch)
+void tg_samples_layout(struct tg_arena *arena, const struct tg_samples_options *options,
+                       uint64_t measures, int64_t n, int64_t d, bool held,
+                       struct tg_samples *samples)
+{
+    *samples = (struct tg_samples){.kernel.distance = {.n = n, .d = d}};
+    if (measures & KERNELS)
+        layout_kernel(arena, held, &samples->kernel);
+    if (measures & BATCHES)
+        tg_batches_layout(arena, n, options->batch_size, &samples->batches);
+}
+
+void tg_samples_layout_scratch(struct tg_arena *arena,
+                               const struct tg_samples_options *options, uint64_t measures,
+                               int64_t n, int64_t d, bool held,
+                               struct tg_samples_scratch *scratch)
 {
     *scratch = (struct tg_samples_scratch){0};
-    if (!tg_samples_wanted(measures))
-        return;
-    scratch->buffer = tg_arena_alloc(arena, TG_BLOCK_BUFFER, sizeof(double));
-    scratch->count = tg_arena_alloc(arena, TG_SELECTION_COUNTS, sizeof(int64_t));
-    if (held)
+    if (measures & KERNELS) {
+        scratch->buffer = tg_arena_alloc(arena, TG_BLOCK_BUFFER, sizeof(double));
+        scratch->count = tg_arena_alloc(arena, TG_SELECTION_COUNTS, sizeof(int64_t));
+    }
+    if (measures & KERNELS && held)
         scratch->panel = tg_arena_alloc(arena, tg_distance_room(n, d), sizeof(double));
+    if (measures & BATCHES)
+        scratch->rows =
+            tg_arena_alloc(arena, tg_batches_work(n, options->batch_size, d), sizeof(double));
 }
 
-double tg_samples_layer_flops(uint64_t measures, int64_t n, int64_t d)
+double tg_samples_layer_flops(const struct tg_samples_options *options, uint64_t measures,
+                              int64_t n, int64_t d)
 {
-    double pairs = (double)n * (double)n / 2;
-    return measures & KERNELS ? tg_distance_flops(n, d) + pairs * (exponential + 10) : 0;
+    double pairs = (double)n * (double)n / 2, flops = 0;
+    if (measures & KERNELS)
+        flops += tg_distance_flops(n, d) + pairs * (exponential + 10);
+    if (measures & BATCHES)
+        flops += tg_batches_layer_flops(n, options->batch_size, d);
+    return flops;
 }
 
-double tg_samples_pair_flops(uint64_t measures, int64_t n, int64_t da, int64_t db, bool held)
+double tg_samples_pair_flops(const struct tg_samples_options *options, uint64_t measures,
+                             int64_t n, int64_t da, int64_t db, bool held)
 {
     double pairs = (double)n * (double)n / 2, flops = 0;
     if (measures & KERNELS)
         flops += 2 * pairs;
     if (measures & KERNELS && !held)
         flops += tg_distance_flops(n, da + db) + 2 * pairs * exponential;
+    if (measures & BATCHES)
+        flops += tg_batches_pair_flops(n, options->batch_size);
     return flops;
+}
+
+static enum tg_err make_kernel(const struct tg_ctx *ctx,
+                               const struct tg_samples_options *options,
+                               const struct tg_samples_scratch *scratch,
+                               const struct tg_mat *mat, double scale,
+                               struct tg_kernel *kernel)
+{
+    int64_t without, first;
+    if (kernel->block)
+        kernel->distance.panel = scratch->panel;
+    TG_TRY(tg_distance_pack(ctx, TG_METRIC_EUCLIDEAN, mat, scale, &kernel->distance, &without,
+                            &first));
+    return tg_kernel_make(ctx, options->rbf_bandwidth, scratch->buffer, scratch->count,
+                          kernel);
 }
 
 enum tg_err tg_samples_make(const struct tg_ctx *ctx, const struct tg_samples_options *options,
@@ -80,16 +118,12 @@ enum tg_err tg_samples_make(const struct tg_ctx *ctx, const struct tg_samples_op
                             const struct tg_mat *mat, const struct tg_basis *basis,
                             struct tg_samples *samples)
 {
-    struct tg_distance *distance = &samples->kernel.distance;
-    int64_t without, first;
-    if (!(measures & KERNELS))
-        return TG_OK;
-    if (samples->kernel.block)
-        distance->panel = scratch->panel;
-    TG_TRY(tg_distance_pack(ctx, TG_METRIC_EUCLIDEAN, mat, basis->scale, distance, &without,
-                            &first));
-    return tg_kernel_make(ctx, options->rbf_bandwidth, scratch->buffer, scratch->count,
-                          &samples->kernel);
+    if (measures & KERNELS)
+        TG_TRY(make_kernel(ctx, options, scratch, mat, basis->scale, &samples->kernel));
+    if (measures & BATCHES)
+        TG_TRY(tg_batches_make(ctx, options->batch_order, basis, scratch->rows,
+                               &samples->batches));
+    return TG_OK;
 }
 
 static enum tg_err compare_kernels(const struct tg_ctx *ctx,
@@ -118,5 +152,8 @@ enum tg_err tg_samples_compare(const struct tg_ctx *ctx, uint64_t measures,
 {
     if (measures & KERNELS)
         TG_TRY(compare_kernels(ctx, scratch, &a->kernel, &b->kernel, pair));
+    if (measures & BATCHES)
+        TG_TRY(tg_batches_compare(ctx, &a->batches, &b->batches, scratch->rows,
+                                  &pair->cka_minibatch));
     return TG_OK;
 }

@@ -68,5 +68,6 @@ struct tg_svcca_pair tg_svcca_pair_unknown(int64_t a, int64_t b)
                                   .r2_a_to_b = NAN,
                                   .r2_b_to_a = NAN,
                                   .cka_rbf = NAN,
-                                  .cka_rbf_debiased = NAN};
+                                  .cka_rbf_debiased = NAN,
+                                  .cka_minibatch = NAN};
 }

@@ -29,6 +29,7 @@ static const struct {
      offsetof(struct tg_svcca_pair, r2_b_to_a)},
     {TG_SVCCA_CKA_RBF, BOTH(cka_rbf)},
     {TG_SVCCA_CKA_RBF_DEBIASED, BOTH(cka_rbf_debiased)},
+    {TG_SVCCA_CKA_MINIBATCH, BOTH(cka_minibatch)},
 #undef BOTH
 };
 
@@ -51,6 +52,7 @@ double tg_svcca_distance(enum tg_svcca_measure measure, double similarity)
     case TG_SVCCA_SHAPE:
     case TG_SVCCA_CKA_RBF:
     case TG_SVCCA_CKA_RBF_DEBIASED:
+    case TG_SVCCA_CKA_MINIBATCH:
         return acos(fmin(fmax(similarity, -1), 1));
     case TG_SVCCA_CCA:
     case TG_SVCCA_SVCCA:
@@ -161,7 +163,8 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *l
         layout_layer(arena, options, n, basis.d, needs, &basis.memory);
         basis.x_row2 = take(arena, n, 1, sizeof(double));
         struct tg_samples samples;
-        tg_samples_layout(arena, options->measures, n, basis.d, svcca->tables_held, &samples);
+        tg_samples_layout(arena, &options->samples, options->measures, n, basis.d,
+                          svcca->tables_held, &samples);
         if (svcca->name && svcca->basis && svcca->samples && svcca->singular_values) {
             basis.s = svcca->singular_values + i * d;
             svcca->name[i] = layers[i].name;
@@ -170,8 +173,8 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *l
         }
     }
     layout_scratch(arena, n, d, needs, &scratch->basis);
-    tg_samples_layout_scratch(arena, options->measures, n, d, svcca->tables_held,
-                              &scratch->samples);
+    tg_samples_layout_scratch(arena, &options->samples, options->measures, n, d,
+                              svcca->tables_held, &scratch->samples);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
@@ -231,7 +234,7 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
     for (size_t i = 0; i < nlayers; i++) {
         double d = (double)layers[i].mat.shape[1];
         cost->flops += 4 * n * d + layer_flops(options, needs, n, d) +
-                       tg_samples_layer_flops(options->measures, svcca.n,
+                       tg_samples_layer_flops(&options->samples, options->measures, svcca.n,
                                               layers[i].mat.shape[1]);
         cost->read_bytes += n * d * (double)tg_dtype_size(layers[i].mat.dtype);
     }
@@ -241,7 +244,7 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
         double ka = expected_directions(options, needs, da);
         double kb = expected_directions(options, needs, db);
         cost->flops += tg_pair_flops(options, needs, n, da, db) +
-                       tg_samples_pair_flops(options->measures, svcca.n,
+                       tg_samples_pair_flops(&options->samples, options->measures, svcca.n,
                                              layers[pair.a].mat.shape[1],
                                              layers[pair.b].mat.shape[1], svcca.tables_held);
         if (needs & DECOMPOSED && (needs & TG_BASIS_U || !(needs & TG_BASIS_ALL)))
@@ -327,7 +330,8 @@ static void show(const struct tg_ctx *ctx, const struct tg_svcca *svcca)
 {
     static const char *const names[TG_SVCCA_MEASURES] = {
         "cca",        "svcca", "cka",        "cka_debiased", "pwcca",
-        "procrustes", "shape", "regression", "cka_rbf",      "cka_rbf_debiased"};
+        "procrustes", "shape", "regression", "cka_rbf",      "cka_rbf_debiased",
+        "cka_minibatch"};
     for (int i = 0; i < TG_SVCCA_MEASURES; i++)
         if (svcca->matrix[i])
             tg_ctx_partial(ctx, names[i], svcca->nlayers, svcca->nlayers, svcca->matrix[i]);

@@ -37,7 +37,7 @@
 enum tg_svcca_measure {
     TG_SVCCA_CCA, TG_SVCCA_SVCCA, TG_SVCCA_CKA, TG_SVCCA_CKA_DEBIASED, TG_SVCCA_PWCCA,
     TG_SVCCA_PROCRUSTES, TG_SVCCA_SHAPE, TG_SVCCA_REGRESSION, TG_SVCCA_CKA_RBF,
-    TG_SVCCA_CKA_RBF_DEBIASED, TG_SVCCA_MEASURES
+    TG_SVCCA_CKA_RBF_DEBIASED, TG_SVCCA_CKA_MINIBATCH, TG_SVCCA_MEASURES
 };
 
 /* Lists of correlations are kept while all pairs together have at most this many. */
@@ -104,7 +104,7 @@ struct tg_svcca_pair {
     double pwcca, pwcca_a, pwcca_b; /* the headline is the mean of both sides, or pwcca_a */
     double procrustes, shape;
     double r2_a_to_b, r2_b_to_a;    /* variance of b explained by a, and the other way */
-    double cka_rbf, cka_rbf_debiased;
+    double cka_rbf, cka_rbf_debiased, cka_minibatch;
 };
 
 /* Everything lies in the context's arena. */

@@ -15,6 +15,7 @@ static const struct svcca_part *const parts[] = {
     &svcca_influence_part,
     &svcca_peers_part,
     &svcca_permutations_part,
+    &svcca_samples_part,
     &svcca_significance_part,
     NULL,
 };
@@ -22,7 +23,7 @@ static const struct svcca_part *const parts[] = {
 const char *const svcca_measure_names[] = {
     "cca",    "svcca",      "cka",   "cka_debiased",
     "pwcca", "procrustes", "shape", "regression",
-    "cka_rbf", "cka_rbf_debiased", NULL};
+    "cka_rbf", "cka_rbf_debiased", "cka_minibatch", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
 static const char *const pwcca_weights[] = {"mean", "first", NULL};
 static const char *const pairs[] = {"all", "same_layer", "final", "across_models", NULL};
@@ -85,6 +86,13 @@ static const struct tg_param params[] = {
               "Of `cka_rbf` and `cka_rbf_debiased`: the bandwidth sigma of the Gaussian kernel "
               "exp(-|x - y|^2 / (2 sigma^2)), as a share of the median distance between "
               "different samples of the layer. Large ones make it linear CKA."),
+    TG_P_INT(struct svcca_params, batch_size, 4, 4096, "256", "samples",
+             "Of `cka_minibatch`: samples in a batch, at least; n samples make n / batch_size "
+             "batches, rounded down, as equal in size as can be. Costs n times this a pair."),
+    TG_P_BOOL(struct svcca_params, batch_shuffle, "true",
+              "Put the samples in an order drawn from `seed` before they are cut into "
+              "minibatches. false takes them as they come, which is wrong for samples that "
+              "are sorted by class."),
     TG_P_INT(struct svcca_params, table_memory, 0, 1e6, "1024", "MiB",
              "Tables of samples by samples (of `cka_rbf`) are made once a layer and held while "
              "those of all layers together take no more than this; otherwise they are made "
@@ -169,8 +177,9 @@ static const struct tg_output outputs[] = {
      "as high; for cca and svcca of their mean square). For cca and svcca also null_edge "
      "(where Wachter's law of the correlations ends) and significant_directions (at 5 %, "
      "by Bartlett's and Lawley's test). They hold for Gaussian data; for every cka, null_mean "
-     "and null_sd for any data under permutation of its samples. The p of linear cka takes "
-     "singular values, and is null where no measure needs those; the RBF kernel's is null."},
+     "and null_sd for any data under permutation of its samples (cka_minibatch: within the "
+     "batches). The p of linear cka takes "
+     "singular values, and is null where no measure needs those; the other kinds' is null."},
     {TG_OUT_VALUE, "peers", "array", "",
      "With `compare_with`, one row a pair and number: a, b, peer, measure, sense "
      "(similarity or distance), value (null where the peer stops or prints rounding noise), "
@@ -251,6 +260,8 @@ static const struct tg_output outputs[] = {
      "With `cka_rbf` asked for, CKA with a Gaussian kernel of every pair."},
     {TG_OUT_ARRAY, "cka_rbf_debiased", "float64", "L,L",
      "With `cka_rbf_debiased` asked for, its debiased form; may be below 0."},
+    {TG_OUT_ARRAY, "cka_minibatch", "float64", "L,L",
+     "With `cka_minibatch` asked for, debiased linear CKA by minibatches of every pair."},
     {TG_OUT_ARRAY, "singular_values", "float64", "L,D",
      "Singular values of each centred layer, padded with 0 to the largest number of "
      "units D. With measures that need them: svcca, shape, regression."},
@@ -300,6 +311,8 @@ static const struct tg_output outputs[] = {
      "With `cka_rbf` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "cka_rbf_debiased_heatmap", "", "",
      "With `cka_rbf_debiased` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "cka_minibatch_heatmap", "", "",
+     "With `cka_minibatch` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "spectrum", "", "",
      "Singular values of each layer, of the first 12 layers."},
     {TG_OUT_QUALITY, "layers", "array", "",
@@ -372,10 +385,6 @@ static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_a
                                               .rank_tolerance = p->rank_tolerance,
                                               .pwcca_first = p->pwcca_weights == 1,
                                               .shape_alpha = p->shape_alpha,
-                                              .samples = {
-                                                  .rbf_bandwidth = p->rbf_bandwidth,
-                                                  .hold_bytes =
-                                                      (size_t)p->table_memory << 20},
                                               .max_directions = p->max_directions};
     TG_TRY(svcca_collect(work));
     for (size_t i = 0; parts[i]; i++)

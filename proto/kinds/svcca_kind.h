@@ -14,6 +14,7 @@
 #define TG_KINDS_SVCCA_KIND_H
 
 #include "svcca/layout.h"
+#include "svcca/null.h"
 #include "svcca/svcca.h"
 
 #include "proto/job.h"
@@ -34,6 +35,8 @@ struct svcca_params {
     int pwcca_weights;
     double shape_alpha;
     double rbf_bandwidth;
+    int64_t batch_size;
+    bool batch_shuffle;
     int64_t table_memory;
     int pairs;
     int64_t max_directions;
@@ -151,14 +154,28 @@ extern const struct svcca_part svcca_influence_part;
 /* svcca_significance.c */
 extern const struct svcca_part svcca_significance_part;
 
+/* "<measure>_null_mean", ... of a score, beside it in a row; false without memory. */
+bool svcca_put_chance(json_t *row, const char *measure, const struct tg_chance *null,
+                      double score);
+
+/* The null of CKA, from that of the inner product of two Gram matrices. */
+struct tg_chance svcca_cka_chance(int64_t n, const struct tg_gram_trace *a,
+                                  const struct tg_gram_trace *b);
+
 /* svcca_permutations.c */
 extern const struct svcca_part svcca_permutations_part;
+
+/* svcca_samples.c */
+extern const struct svcca_part svcca_samples_part;
 
 /* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
 extern const char *const svcca_measure_names[];
 
 bool svcca_wants(const struct svcca_work *work, enum tg_svcca_measure measure);
 json_t *svcca_real_or_null(double x);
+
+/* Row `index` of the table of layers, to add to; borrowed, NULL without memory. */
+json_t *svcca_layer_row(const struct tg_result *result, int64_t index);
 
 /* Row `index` of the table of pairs, to add to; borrowed, NULL without memory. */
 json_t *svcca_pair_row(const struct tg_result *result, int64_t index);

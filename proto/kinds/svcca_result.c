@@ -29,17 +29,6 @@ static json_t *int_or_null(bool known, int64_t x)
     return known ? json_integer(x) : json_null();
 }
 
-/* Numbers of a layer that go with some measures only. */
-static int add_rbf_sigma(const struct svcca_work *work, int64_t index, json_t *row)
-{
-    const struct tg_basis *layer = &work->svcca.basis[index];
-    double median = work->svcca.samples[index].kernel.median;
-    bool known = layer->rank && (svcca_wants(work, TG_SVCCA_CKA_RBF) ||
-                                 svcca_wants(work, TG_SVCCA_CKA_RBF_DEBIASED));
-    double sigma = work->options.samples.rbf_bandwidth * median / layer->scale;
-    return known ? json_object_set_new(row, "rbf_sigma", svcca_real_or_null(sigma)) : 0;
-}
-
 static json_t *layer_row(const struct svcca_work *work, int64_t index)
 {
     const struct tg_basis *layer = &work->svcca.basis[index];
@@ -53,7 +42,7 @@ static json_t *layer_row(const struct svcca_work *work, int64_t index)
                   svcca_real_or_null(layer->rank ? layer->condition : NAN), "k_variance",
                   int_or_null(spectrum, layer->k[TG_SVCCA_VARIANCE]), "k_sv_sum",
                   int_or_null(spectrum, layer->k[TG_SVCCA_SV_SUM]));
-    int bad = row ? add_rbf_sigma(work, index, row) : -1;
+    int bad = row ? 0 : -1;
     if (row && bound->model)
         bad |= json_object_set_new(row, "model", json_string(bound->model));
     if (row && bound->step >= 0)
@@ -101,6 +90,7 @@ static const struct {
     {"cka_rbf", TG_SVCCA_CKA_RBF, offsetof(struct tg_svcca_pair, cka_rbf)},
     {"cka_rbf_debiased", TG_SVCCA_CKA_RBF_DEBIASED,
      offsetof(struct tg_svcca_pair, cka_rbf_debiased)},
+    {"cka_minibatch", TG_SVCCA_CKA_MINIBATCH, offsetof(struct tg_svcca_pair, cka_minibatch)},
 };
 
 /* "<measure>_distance" of each measure that is asked for. */
@@ -116,7 +106,8 @@ static int add_distances(const struct svcca_work *work, const struct tg_svcca_pa
         [TG_SVCCA_PROCRUSTES] = pair->procrustes,
         [TG_SVCCA_SHAPE] = pair->shape,
         [TG_SVCCA_CKA_RBF] = pair->cka_rbf,
-        [TG_SVCCA_CKA_RBF_DEBIASED] = pair->cka_rbf_debiased};
+        [TG_SVCCA_CKA_RBF_DEBIASED] = pair->cka_rbf_debiased,
+        [TG_SVCCA_CKA_MINIBATCH] = pair->cka_minibatch};
     char name[40];
     int bad = 0;
     for (int i = 0; i < TG_SVCCA_MEASURES; i++) {
@@ -223,7 +214,8 @@ static void put_figures(const struct svcca_work *work, struct tg_result *result)
     static const char *const titles[] = {
         "Mean canonical correlation", "SVCCA", "Linear CKA", "Debiased linear CKA",
         "Projection-weighted CCA", "Procrustes similarity", "Shape similarity",
-        "R squared of column by row", "CKA (RBF kernel)", "Debiased CKA (RBF kernel)"};
+        "R squared of column by row", "CKA (RBF kernel)", "Debiased CKA (RBF kernel)",
+        "CKA over minibatches"};
     const struct tg_svcca *svcca = &work->svcca;
     size_t l = (size_t)svcca->nlayers;
     for (int i = 0; i < TG_SVCCA_MEASURES; i++)
@@ -262,22 +254,6 @@ static void warn_layers(const struct tg_svcca *svcca, struct tg_result *result)
     }
 }
 
-/* Layers whose kernel has no bandwidth. */
-static void warn_kernels(const struct svcca_work *work, struct tg_result *result)
-{
-    const struct tg_svcca *svcca = &work->svcca;
-    if (!svcca_wants(work, TG_SVCCA_CKA_RBF) &&
-        !svcca_wants(work, TG_SVCCA_CKA_RBF_DEBIASED))
-        return;
-    for (int64_t i = 0; i < svcca->nlayers; i++)
-        if (svcca->basis[i].rank && !svcca->samples[i].kernel.defined)
-            tg_result_warn(
-                result, "no-bandwidth",
-                "At least half of the pairs of samples of layer \"%s\" are equal, so the "
-                "median distance is 0 and the RBF kernel has no bandwidth.",
-                svcca->basis[i].name);
-}
-
 static void warn_pairs(const struct svcca_work *work, struct tg_result *result)
 {
     const struct tg_svcca *svcca = &work->svcca;
@@ -306,7 +282,6 @@ static void warn_pairs(const struct svcca_work *work, struct tg_result *result)
             "The debiased CKA of %lld pairs is not defined: a layer's debiased "
             "similarity with itself is zero.",
             (long long)undefined);
-    warn_kernels(work, result);
     if (!tg_svcca_keeps_correlations(svcca))
         tg_result_warn(
             result, "correlations-left-out",
@@ -316,6 +291,11 @@ static void warn_pairs(const struct svcca_work *work, struct tg_result *result)
     if (svcca->nlayers > MAX_HEATMAP)
         tg_result_warn(result, "heatmaps-left-out",
                        "Heat maps are drawn for up to %d layers.", MAX_HEATMAP);
+}
+
+json_t *svcca_layer_row(const struct tg_result *result, int64_t index)
+{
+    return json_array_get(json_object_get(result->values, "layers"), (size_t)index);
 }
 
 json_t *svcca_pair_row(const struct tg_result *result, int64_t index)

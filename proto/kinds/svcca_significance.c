@@ -68,18 +68,8 @@ static struct tg_gram_trace trace_of(const struct tg_basis *layer, bool spectrum
     return trace;
 }
 
-/* The same of a layer's RBF kernel, whose spectrum nobody asks for. */
-static struct tg_gram_trace trace_of_kernel(const struct tg_kernel *kernel)
-{
-    struct tg_gram_trace trace = {
-        .one = kernel->trace, .two = kernel->norm2, .three = NAN};
-    for (int64_t i = 0; i < kernel->distance.n; i++)
-        trace.diagonal2 += kernel->diagonal[i] * kernel->diagonal[i];
-    return trace;
-}
-
-static bool put_cka(json_t *row, const char *measure, const struct tg_chance *null,
-                    double score)
+bool svcca_put_chance(json_t *row, const char *measure, const struct tg_chance *null,
+                      double score)
 {
     return set_real(row, measure, "null_mean", null->mean) &&
            set_real(row, measure, "null_sd", null->sd) &&
@@ -89,36 +79,14 @@ static bool put_cka(json_t *row, const char *measure, const struct tg_chance *nu
                     isfinite(null->skewness) ? tg_chance_p(null, score) : NAN);
 }
 
-/* Of the null of an inner product of Gram matrices, that of its share of their norms. */
-static struct tg_chance cka_chance(int64_t n, const struct tg_gram_trace *a,
-                                   const struct tg_gram_trace *b)
+struct tg_chance svcca_cka_chance(int64_t n, const struct tg_gram_trace *a,
+                                  const struct tg_gram_trace *b)
 {
     struct tg_chance null = tg_gram_chance(n, a, b);
     double norms = sqrt(a->two) * sqrt(b->two);
     null.mean /= norms;
     null.sd /= norms;
     return null;
-}
-
-static bool put_kernels(const struct svcca_work *work, const struct tg_svcca_pair *pair,
-                        json_t *row)
-{
-    const struct tg_svcca *svcca = &work->svcca;
-    const struct tg_kernel *a = &svcca->samples[pair->a].kernel;
-    const struct tg_kernel *b = &svcca->samples[pair->b].kernel;
-    bool ok = true;
-    if (!isfinite(pair->cka_rbf))
-        return ok;
-    const struct tg_gram_trace ta = trace_of_kernel(a), tb = trace_of_kernel(b);
-    if (svcca_wants(work, TG_SVCCA_CKA_RBF)) {
-        struct tg_chance null = cka_chance(svcca->n, &ta, &tb);
-        ok = put_cka(row, "cka_rbf", &null, pair->cka_rbf);
-    }
-    if (svcca_wants(work, TG_SVCCA_CKA_RBF_DEBIASED)) {
-        struct tg_chance null = tg_cka_debiased_chance(svcca->n, &ta, &tb);
-        ok = ok && put_cka(row, "cka_rbf_debiased", &null, pair->cka_rbf_debiased);
-    }
-    return ok;
 }
 
 /* All of a pair; false without memory. */
@@ -139,14 +107,14 @@ static bool put_pair(const struct svcca_work *work, int64_t index,
         ok = ok && put_cca(row, "svcca", svcca->n, a->k[rule], b->k[rule], pair->svcca[rule],
                            svcca->svcca_rho ? svcca->svcca_rho + offset : NULL);
     if (svcca_wants(work, TG_SVCCA_CKA)) {
-        struct tg_chance null = cka_chance(svcca->n, ta, tb);
-        ok = ok && put_cka(row, "cka", &null, pair->cka);
+        struct tg_chance null = svcca_cka_chance(svcca->n, ta, tb);
+        ok = ok && svcca_put_chance(row, "cka", &null, pair->cka);
     }
     if (svcca_wants(work, TG_SVCCA_CKA_DEBIASED)) {
         struct tg_chance null = tg_cka_debiased_chance(svcca->n, ta, tb);
-        ok = ok && put_cka(row, "cka_debiased", &null, pair->cka_debiased);
+        ok = ok && svcca_put_chance(row, "cka_debiased", &null, pair->cka_debiased);
     }
-    return ok && put_kernels(work, pair, row);
+    return ok;
 }
 
 static bool comparable(const struct tg_svcca *svcca, int64_t index)

@@ -3,7 +3,7 @@
 """Measures that compare samples with samples, straight from the definitions, to
 svcca_samples.txt beside this file.
 
-Needs numpy and scipy. RBF kernels with explicit centring matrices, debiased by U-centring.
+Needs numpy and scipy. RBF kernels with explicit centring matrices, debiased by U-centring, which minibatches go by, too.
 """
 import itertools
 import pathlib
@@ -12,6 +12,11 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 
 BANDWIDTHS = (0.2, 1, 50)
+BATCH_SIZES = (5, 16, 100)
+
+
+def centred(x):
+    return x - x.mean(axis=0)
 
 
 def u_centred(k):
@@ -38,10 +43,28 @@ def cka_rbf(x, y, share):
     return [cosine(h @ k @ h, h @ l @ h), cosine(u_centred(k), u_centred(l))]
 
 
+def cka_minibatch(x, y, size):
+    """Of unbiased HSICs, each the mean over batches."""
+    batches = max(1, len(x) // size)
+    cuts = [i * len(x) // batches for i in range(batches + 1)]
+
+    def hsic(a, b):
+        values = []
+        for first, last in zip(cuts, cuts[1:]):
+            n = last - first
+            k, l = (u_centred(z @ z.T) for z in (centred(a[first:last]), centred(b[first:last])))
+            values.append(np.sum(k * l) / (n * (n - 3)))
+        return np.mean(values)
+
+    return [hsic(x, y) / np.sqrt(hsic(x, x) * hsic(y, y))]
+
+
 def scores(x, y):
     """Name, options and values of each measure."""
     for share in BANDWIDTHS:
         yield f"rbf {share}", cka_rbf(x, y, share)
+    for size in BATCH_SIZES:
+        yield f"minibatch {size}", cka_minibatch(x, y, size)
 
 
 def cases():

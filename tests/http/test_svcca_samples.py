@@ -64,3 +64,41 @@ def test_a_layer_of_equal_samples_has_no_bandwidth(wire: Wire) -> None:
     result = result_of(wire, {"measures": ["cka_rbf"]}, **layers)
     assert result["values"]["pairs"][0]["cka_rbf"] is None
     assert "no-bandwidth" in {warning["code"] for warning in result["quality"]["warnings"]}
+
+
+def u_centred(x: np.ndarray) -> np.ndarray:
+    n = len(x)
+    k = x @ x.T * (1 - np.eye(n))
+    rows = k.sum(axis=0) / (n - 2)
+    k = k - rows[:, None] - rows[None] + k.sum() / ((n - 1) * (n - 2))
+    return np.asarray(k * (1 - np.eye(n)))
+
+
+def test_minibatch_cka_and_its_chance(wire: Wire) -> None:
+    layers = two_layers()
+    params = {"measures": ["cka_minibatch", "cka_debiased"], "batch_size": 15, "batch_shuffle": False}
+    row = result_of(wire, params, **layers)["values"]["pairs"][0]
+    k, l = (np.stack([u_centred(part) for part in np.split(x, 6)]) for x in layers.values())
+    norm = np.sqrt(np.sum(k * k) * np.sum(l * l))
+    assert row["cka_minibatch"] == pytest.approx(np.sum(k * l) / norm, abs=1e-12)
+    rng = np.random.default_rng(13)
+    drawn = [
+        sum(np.sum(a * b[np.ix_(p, p)]) for a, b, p in ((a, b, rng.permutation(15)) for a, b in zip(k, l)))
+        / norm
+        for _ in range(1000)
+    ]
+    assert row["cka_minibatch_null_mean"] == 0
+    assert row["cka_minibatch_null_sd"] == pytest.approx(np.std(drawn), rel=0.1)
+    one = result_of(wire, {**params, "batch_size": 90}, **layers)["values"]["pairs"][0]
+    assert one["cka_minibatch"] == pytest.approx(one["cka_debiased"], abs=1e-14)
+
+
+def test_minibatches_are_drawn_from_the_seed(wire: Wire) -> None:
+    layers = two_layers()
+
+    def score(**params: Any) -> float:
+        params.update(measures=["cka_minibatch"], batch_size=15)
+        return float(result_of(wire, params, **layers)["values"]["pairs"][0]["cka_minibatch"])
+
+    assert score(seed=1) == score(seed=1) != score(seed=2)
+    assert score(seed=1, batch_shuffle=False) == score(seed=2, batch_shuffle=False)

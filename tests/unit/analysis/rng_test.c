@@ -69,6 +69,28 @@ START_TEST(streams_and_seeds_differ)
 END_TEST
 
 /* Each bound is six standard errors of the exact moment. */
+START_TEST(orders_are_all_equally_likely)
+{
+    enum { DRAWS = 12000, LONG = 2000 };
+    int count[27] = {0};
+    int64_t order[LONG];
+    bool seen[LONG] = {false};
+    for (uint64_t stream = 0; stream < DRAWS; stream++) {
+        tg_rng_order(3, stream, 3, order);
+        count[order[0] * 9 + order[1] * 3 + order[2]]++;
+    }
+    for (int i = 0; i < 27; i++) {
+        bool is_order = i / 9 != i / 3 % 3 && i / 9 != i % 3 && i / 3 % 3 != i % 3;
+        ck_assert_int_le(abs(count[i] - (is_order ? DRAWS / 6 : 0)), is_order ? 200 : 0);
+    }
+    tg_rng_order(3, 0, LONG, order); /* more draws than are made at a time */
+    for (int i = 0; i < LONG; i++) {
+        MUST(!seen[order[i]]);
+        seen[order[i]] = true;
+    }
+}
+END_TEST
+
 START_TEST(moments_are_those_of_the_distribution)
 {
     enum { N = 200000 };
@@ -97,6 +119,7 @@ Suite *rng_suite(void)
     TCase *tc = tcase_create("counter-based draws");
     tcase_add_loop_test(tc, philox_gives_the_known_answers, 0, 3);
     tcase_add_test(tc, uniforms_are_the_bits_of_philox);
+    tcase_add_test(tc, orders_are_all_equally_likely);
     tcase_add_loop_test(tc, any_partition_gives_the_same_draws, 0, 2);
     tcase_add_loop_test(tc, streams_and_seeds_differ, 0, 2);
     tcase_add_loop_test(tc, moments_are_those_of_the_distribution, 0, 2);

@@ -14,13 +14,14 @@ enum { MAX_LAYERS = 3, MAX_NUMBERS = 1 << 12, EVERYTHING = 1 << 20 };
 
 enum {
     KERNELS = 1 << TG_SVCCA_CKA_RBF | 1 << TG_SVCCA_CKA_RBF_DEBIASED,
-    OF_SAMPLES = KERNELS
+    BATCHES = 1 << TG_SVCCA_CKA_MINIBATCH,
+    OF_SAMPLES = KERNELS | BATCHES
 };
 
 static const struct tg_svcca_options defaults = {
     .measures = OF_SAMPLES,
     .threshold = 0.99,
-    .samples = {.rbf_bandwidth = 1, .hold_bytes = EVERYTHING}};
+    .samples = {.rbf_bandwidth = 1, .batch_size = 50, .hold_bytes = EVERYTHING}};
 
 /* The layers of a case; false at the end of the file. */
 static bool read_case(FILE *file, struct tg_svcca_layer *layers, size_t *count)
@@ -47,16 +48,28 @@ static void read_options(FILE *file, struct tg_svcca_options *options)
     char word[32];
     ck_assert_int_eq(fscanf(file, "%31s", word), 1);
     *options = defaults;
-    ck_assert_str_eq(word, "rbf");
-    options->samples.rbf_bandwidth = number(file);
-    options->measures = KERNELS;
+    if (!strcmp(word, "rbf")) {
+        options->measures = KERNELS;
+        options->samples.rbf_bandwidth = number(file);
+    } else {
+        ck_assert_str_eq(word, "minibatch");
+        options->measures = BATCHES;
+        options->samples.batch_size = (int64_t)number(file);
+    }
 }
 
-static void assert_pair(FILE *file, const struct tg_svcca_pair *pair)
+/* The scores that the options ask for, in the order of the file. */
+static void assert_pair(FILE *file, const struct tg_svcca_options *options,
+                        const struct tg_svcca_pair *pair)
 {
-    const double got[] = {pair->cka_rbf, pair->cka_rbf_debiased};
+    const double got[] = {pair->cka_rbf, pair->cka_rbf_debiased, pair->cka_minibatch};
+    const int measure[] = {TG_SVCCA_CKA_RBF, TG_SVCCA_CKA_RBF_DEBIASED,
+                           TG_SVCCA_CKA_MINIBATCH};
     for (size_t i = 0; i < sizeof(got) / sizeof(*got); i++)
-        ck_assert_double_eq_tol(got[i], number(file), 1e-12);
+        if (options->measures >> measure[i] & 1)
+            ck_assert_double_eq_tol(got[i], number(file), 1e-12);
+        else
+            ck_assert_double_nan(got[i]);
 }
 
 START_TEST(agrees_with_scipy)
@@ -73,10 +86,10 @@ START_TEST(agrees_with_scipy)
             read_options(file, &options);
             ck_assert_int_eq(open_run(&run, layers, count, &options), TG_OK);
             for (int64_t i = 0; i < run.svcca.npairs; i++)
-                assert_pair(file, &run.svcca.pair[i]);
+                assert_pair(file, &options, &run.svcca.pair[i]);
             close_run(&run);
         }
-    ck_assert_int_eq(scores, 9);
+    ck_assert_int_eq(scores, 18);
     fclose(file);
 }
 END_TEST
@@ -166,6 +179,57 @@ START_TEST(a_wide_kernel_is_linear_cka)
 }
 END_TEST
 
+START_TEST(one_batch_of_all_samples_is_debiased_cka)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    struct tg_svcca_options options = defaults;
+    options.measures |= 1 << TG_SVCCA_CKA_DEBIASED;
+    options.samples.batch_size = N / 2 + 1 + _i * N; /* two such do not fit */
+    struct tg_svcca_pair pair = pair_of(x, y, &options);
+    ck_assert_double_eq_tol(pair.cka_minibatch, pair.cka_debiased, 1e-14);
+    options.samples.batch_size = N / 2;
+    pair = pair_of(x, y, &options);
+    ck_assert_double_gt(fabs(pair.cka_minibatch - pair.cka_debiased), 1e-6);
+    ck_assert_double_eq_tol(pair.cka_minibatch, pair.cka_debiased, 0.05);
+}
+END_TEST
+
+START_TEST(batches_take_samples_in_the_order_given)
+{
+    double x[N * D], y[N * D], moved_x[N * D], moved_y[N * D];
+    int64_t order[N];
+    make_pair(x, y);
+    struct tg_svcca_options options = defaults;
+    options.measures = BATCHES;
+    double as_given = pair_of(x, y, &options).cka_minibatch;
+    tg_rng_order(5, 0, N, order);
+    for (int i = 0; i < N; i++) {
+        memcpy(moved_x + i * D, x + order[i] * D, D * sizeof(*x));
+        memcpy(moved_y + i * D, y + order[i] * D, D * sizeof(*y));
+    }
+    double moved = pair_of(moved_x, moved_y, &options).cka_minibatch;
+    options.samples.batch_order = order;
+    double ordered = pair_of(x, y, &options).cka_minibatch;
+    ck_assert_double_eq_tol(ordered, moved, 1e-14);
+    ck_assert_double_gt(fabs(ordered - as_given), 1e-6);
+}
+END_TEST
+
+/* Equal samples only, in every batch, in a layer that does change. */
+START_TEST(batches_that_never_change_have_no_similarity)
+{
+    double x[N * D], y[N * D];
+    make_pair(x, y);
+    for (int i = 0; i < N * D; i++)
+        x[i] = i / D * 3 / N; /* a number for each third */
+    struct tg_svcca_options options = defaults;
+    options.measures = BATCHES;
+    options.samples.batch_size = N / 3;
+    ck_assert_double_nan(pair_of(x, y, &options).cka_minibatch);
+}
+END_TEST
+
 START_TEST(rotation_scale_and_translation_change_nothing)
 {
     double x[N * D], y[N * D], moved[N * D];
@@ -181,9 +245,11 @@ START_TEST(rotation_scale_and_translation_change_nothing)
     struct tg_svcca_pair after = pair_of(moved, y, &defaults);
     ck_assert_double_eq_tol(after.cka_rbf, before.cka_rbf, 1e-11);
     ck_assert_double_eq_tol(after.cka_rbf_debiased, before.cka_rbf_debiased, 1e-11);
+    ck_assert_double_eq_tol(after.cka_minibatch, before.cka_minibatch, 1e-11);
     struct tg_svcca_pair itself = pair_of(x, x, &defaults);
     ck_assert_double_eq_tol(itself.cka_rbf, 1, 1e-14);
     ck_assert_double_eq_tol(itself.cka_rbf_debiased, 1, 1e-14);
+    ck_assert_double_eq_tol(itself.cka_minibatch, 1, 1e-14);
 }
 END_TEST
 
@@ -247,6 +313,9 @@ Suite *svcca_samples_suite(void)
     tcase_add_test(tcase, tables_are_held_only_as_memory_permits);
     tcase_add_loop_test(tcase, bits_do_not_depend_on_lanes, 0, 2);
     tcase_add_test(tcase, a_wide_kernel_is_linear_cka);
+    tcase_add_loop_test(tcase, one_batch_of_all_samples_is_debiased_cka, 0, 2);
+    tcase_add_test(tcase, batches_take_samples_in_the_order_given);
+    tcase_add_test(tcase, batches_that_never_change_have_no_similarity);
     tcase_add_test(tcase, rotation_scale_and_translation_change_nothing);
     tcase_add_test(tcase, a_kernel_of_equal_samples_is_not_defined);
     tcase_add_loop_test(tcase, a_stop_is_obeyed_wherever_it_comes, 0, 20);

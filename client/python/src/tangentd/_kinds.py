@@ -293,7 +293,7 @@ class KindMethods:
         head_bias: Optional[ArrayList] = None,
         labels: Optional[ArrayLike] = None,
         *,
-        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression", "cka_rbf", "cka_rbf_debiased"]] = (
+        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression", "cka_rbf", "cka_rbf_debiased", "cka_minibatch"]] = (
             "cca",
             "svcca",
             "cka",
@@ -313,6 +313,8 @@ class KindMethods:
         pwcca_weights: Literal["mean", "first"] = "mean",
         shape_alpha: float = 0.5,
         rbf_bandwidth: float = 1,
+        batch_size: int = 256,
+        batch_shuffle: bool = True,
         table_memory: int = 1024,
         pairs: Literal["all", "same_layer", "final", "across_models"] = "all",
         max_directions: int = 0,
@@ -362,7 +364,7 @@ class KindMethods:
             The class of each sample, from 0. Outputs of `head_weights` are then the classes,
             the same for all, and accuracy is told.
         measures : list of distinct names out of cca, svcca, cka, cka_debiased, pwcca,
-            procrustes, shape, regression, cka_rbf, cka_rbf_debiased
+            procrustes, shape, regression, cka_rbf, cka_rbf_debiased, cka_minibatch
             Which measures to compute. Only what they need is made: CKA and Procrustes need no
             decomposition, SVCCA alone only the leading directions of each layer.
         threshold : number from 1e-06 to 1
@@ -412,6 +414,12 @@ class KindMethods:
             Of `cka_rbf` and `cka_rbf_debiased`: the bandwidth sigma of the Gaussian kernel
             exp(-|x - y|^2 / (2 sigma^2)), as a share of the median distance between different
             samples of the layer. Large ones make it linear CKA.
+        batch_size : integer from 4 to 4096, in samples
+            Of `cka_minibatch`: samples in a batch, at least; n samples make n / batch_size
+            batches, rounded down, as equal in size as can be. Costs n times this a pair.
+        batch_shuffle : true or false
+            Put the samples in an order drawn from `seed` before they are cut into minibatches.
+            false takes them as they come, which is wrong for samples that are sorted by class.
         table_memory : integer from 0 to 1000000, in MiB
             Tables of samples by samples (of `cka_rbf`) are made once a layer and held while
             those of all layers together take no more than this; otherwise they are made anew
@@ -489,9 +497,9 @@ class KindMethods:
                 square). For cca and svcca also null_edge (where Wachter's law of the
                 correlations ends) and significant_directions (at 5 %, by Bartlett's and
                 Lawley's test). They hold for Gaussian data; for every cka, null_mean and
-                null_sd for any data under permutation of its samples. The p of linear cka takes
-                singular values, and is null where no measure needs those; the RBF kernel's is
-                null.
+                null_sd for any data under permutation of its samples (cka_minibatch: within the
+                batches). The p of linear cka takes singular values, and is null where no
+                measure needs those; the other kinds' is null.
             peers : value, array
                 With `compare_with`, one row a pair and number: a, b, peer, measure, sense
                 (similarity or distance), value (null where the peer stops or prints rounding
@@ -579,6 +587,9 @@ class KindMethods:
                 With `cka_rbf` asked for, CKA with a Gaussian kernel of every pair.
             cka_rbf_debiased : array, float64 (L,L)
                 With `cka_rbf_debiased` asked for, its debiased form; may be below 0.
+            cka_minibatch : array, float64 (L,L)
+                With `cka_minibatch` asked for, debiased linear CKA by minibatches of every
+                pair.
             singular_values : array, float64 (L,D)
                 Singular values of each centred layer, padded with 0 to the largest number of
                 units D. With measures that need them: svcca, shape, regression.
@@ -633,6 +644,8 @@ class KindMethods:
                 With `cka_rbf` asked for, the same layer by layer.
             cka_rbf_debiased_heatmap : figure
                 With `cka_rbf_debiased` asked for, the same layer by layer.
+            cka_minibatch_heatmap : figure
+                With `cka_minibatch` asked for, the same layer by layer.
             spectrum : figure
                 Singular values of each layer, of the first 12 layers.
             layers : quality, array
@@ -667,6 +680,8 @@ class KindMethods:
                 "pwcca_weights": pwcca_weights,
                 "shape_alpha": shape_alpha,
                 "rbf_bandwidth": rbf_bandwidth,
+                "batch_size": batch_size,
+                "batch_shuffle": batch_shuffle,
                 "table_memory": table_memory,
                 "pairs": pairs,
                 "max_directions": max_directions,
