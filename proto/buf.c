@@ -128,6 +128,21 @@ size_t tg_utf8_length(const char *text, size_t n)
     return length;
 }
 
+char *tg_utf8_copy(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+    for (size_t left = strlen(text), length; left; text += length, left -= length) {
+        bool whole = tg_utf8_length(text, left) > 0;
+        length = whole ? tg_utf8_length(text, left) : 1;
+        if (used + length >= size)
+            break;
+        memcpy(out + used, whole ? text : "?", length);
+        used += length;
+    }
+    out[used] = '\0';
+    return out;
+}
+
 void tg_buf_json_string(struct tg_buf *buf, const char *text, size_t n)
 {
     tg_buf_puts(buf, "\"");

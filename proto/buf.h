@@ -33,6 +33,8 @@ char *tg_buf_take(struct tg_buf *buf, size_t *n);
 void tg_buf_double(struct tg_buf *buf, double x);
 /* Length of the well-formed UTF-8 sequence at p (n > 0 bytes), 0 if there is none. */
 size_t tg_utf8_length(const char *p, size_t n);
+/* As much of `text` as fits in whole sequences; bytes of none become `?`. Returns `out`. */
+char *tg_utf8_copy(char *out, size_t size, const char *text);
 /* A JSON string with quotes; invalid UTF-8 bytes become U+FFFD. */
 void tg_buf_json_string(struct tg_buf *buf, const char *text, size_t n);
 

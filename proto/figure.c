@@ -363,9 +363,10 @@ json_t *tg_figure_path_beside(const char *title, const char *xtitle, const char 
     return figure.spec;
 }
 
-json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle,
-                       const char *bar_name, const double *bars, const char *mark_name,
-                       const double *marks, size_t n)
+json_t *tg_figure_named_bars(const char *title, const char *xtitle, const char *ytitle,
+                             const char *const *names, const char *bar_name,
+                             const double *bars, const char *mark_name, const double *marks,
+                             size_t n)
 {
     struct figure figure = begin(bars_template, "Bars", title, xtitle);
     size_t stride = thin(&figure, n);
@@ -373,10 +374,22 @@ json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle
     set_text(&figure, ytitle, "layer/1/encoding/y/title");
     set_text(&figure, bar_name, "layer/0/encoding/color/datum");
     set_text(&figure, mark_name, "layer/1/encoding/color/datum");
+    if (names)
+        set(&figure, labels_value(names, n), "encoding/x/sort");
     for (size_t i = 0; i < n; i += stride)
-        add_row(&figure, json_pack("{s:I, s:o, s:o}", "x", (json_int_t)(i + 1), "bar",
-                                   number(bars[i]), "mark", number(marks[i])));
+        add_row(&figure,
+                json_pack("{s:o, s:o, s:o}", "x",
+                          names ? json_string(names[i]) : json_integer((json_int_t)(i + 1)),
+                          "bar", number(bars[i]), "mark", number(marks[i])));
     return figure.spec;
+}
+
+json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle,
+                       const char *bar_name, const double *bars, const char *mark_name,
+                       const double *marks, size_t n)
+{
+    return tg_figure_named_bars(title, xtitle, ytitle, NULL, bar_name, bars, mark_name, marks,
+                                n);
 }
 
 json_t *tg_figure_bars_banded(const char *title, const char *xtitle, const char *ytitle,

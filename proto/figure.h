@@ -61,7 +61,13 @@ json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle
                        const char *bar_name, const double *bars, const char *mark_name,
                        const double *marks, size_t n);
 
-/* The same with a band about each mark, from mark - band to mark + band. */
+/* The same of things that have names; NULL: 1, 2, ..., n. */
+json_t *tg_figure_named_bars(const char *title, const char *xtitle, const char *ytitle,
+                             const char *const *names, const char *bar_name,
+                             const double *bars, const char *mark_name, const double *marks,
+                             size_t n);
+
+/* Bars with a band about each mark, from mark - band to mark + band. */
 json_t *tg_figure_bars_banded(const char *title, const char *xtitle, const char *ytitle,
                               const char *bar_name, const double *bars, const char *mark_name,
                               const double *marks, const double *band, size_t n);

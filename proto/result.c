@@ -42,11 +42,12 @@ bool tg_result_failed(const struct tg_result *result)
 
 void tg_result_warn(struct tg_result *result, const char *code, const char *format, ...)
 {
-    char message[400];
+    char text[TG_WARNING_MAX + 8], message[TG_WARNING_MAX];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    tg_utf8_copy(message, sizeof(message), text);
     if (json_array_append_new(result->warnings,
                               json_pack("{s:s, s:s}", "code", code, "message", message)))
         result->failed = true;

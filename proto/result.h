@@ -18,7 +18,10 @@
 #include "proto/digest.h"
 #include "proto/job.h"
 
-enum { TG_RESULT_INLINE_MAX = 1000 }; /* arrays up to this many numbers also come inline */
+enum {
+    TG_RESULT_INLINE_MAX = 1000, /* arrays up to this many numbers also come inline */
+    TG_WARNING_MAX = 600         /* bytes of a warning */
+};
 
 struct tg_result_array { char *name; struct tg_mat mat; };
 struct tg_result_figure { char *name; char *title; json_t *spec; };

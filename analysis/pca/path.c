@@ -4,8 +4,7 @@
 
 #include "pca/pca.h"
 
-/* |x_i - x_j|^2 from the Gram matrix, never below zero. */
-static double distance2(const double *g, int64_t t, int64_t i, int64_t j)
+double tg_pca_distance2(const double *g, int64_t t, int64_t i, int64_t j)
 {
     return fmax(g[i * t + i] + g[j * t + j] - 2 * g[i * t + j], 0);
 }
@@ -18,24 +17,23 @@ static double step_product(const double *g, int64_t t, int64_t i, int64_t j)
 
 /*
  * Steps of a walk in d dimensions have a mean squared cosine of 1/d; steps of unequal
- * spread over the dimensions that of d_eff = (tr S)^2 / tr S^2. NaN with fewer than two
- * real steps in a run.
+ * spread over the dimensions that of d_eff = (tr S)^2 / tr S^2.
  */
-static enum tg_err effective_dimensions(const struct tg_ctx *ctx, const double *g,
-                                        struct tg_pca *pca)
+enum tg_err tg_pca_d_eff(const struct tg_ctx *ctx, const struct tg_pca *pca, const double *g,
+                         const double *step2, double *d_eff)
 {
     double sum = 0, pairs = 0;
     for (int64_t r = 0; r < pca->nruns; r++)
         for (int64_t i = pca->run[r]; i + 1 < pca->run[r + 1]; i++) {
             TG_TRY(tg_ctx_poll(ctx));
             for (int64_t j = pca->run[r]; j < i; j++)
-                if (pca->step2[i] > 0 && pca->step2[j] > 0) {
+                if (step2[i] > 0 && step2[j] > 0) {
                     double product = step_product(g, pca->t, i, j);
-                    sum += fmin(product / pca->step2[i] * (product / pca->step2[j]), 1);
+                    sum += fmin(product / step2[i] * (product / step2[j]), 1);
                     pairs++;
                 }
         }
-    pca->d_eff = pairs > 0 ? pairs / sum : NAN;
+    *d_eff = pairs > 0 ? pairs / sum : NAN;
     return TG_OK;
 }
 
@@ -43,14 +41,16 @@ static enum tg_err effective_dimensions(const struct tg_ctx *ctx, const double *
  * Steps between neighbours in the data were summed up by themselves, which keeps all their
  * digits; longer ones follow from the Gram matrix.
  */
-static double step_length2(const struct tg_walk_data *data, const struct tg_pca *pca,
-                           const double *g, int64_t i)
+double tg_pca_step2(const struct tg_walk_data *data, const struct tg_pca *pca, int64_t slot,
+                    const double *g, int64_t i)
 {
     int64_t to = pca->point[i + 1], tensor = 0;
     double sum = 0;
     if (to != pca->point[i] + 1)
-        return distance2(g, pca->t, i, i + 1);
-    for (int64_t slot = 0; slot < pca->sums.plan.nslots; slot++) {
+        return tg_pca_distance2(g, pca->t, i, i + 1);
+    if (slot >= 0)
+        return tg_gram_step2(&pca->sums, slot)[to];
+    for (slot = 0; slot < pca->sums.plan.nslots; slot++) {
         sum += data->tensor[tensor].weight * tg_gram_step2(&pca->sums, slot)[to];
         tensor = tg_gram_slot_end(&pca->sums.plan, data, tensor);
     }
@@ -68,7 +68,7 @@ static void describe_steps(const struct tg_walk_data *data, const double *g, str
         pca->step_cosine[i] = NAN;
     for (int64_t r = 0; r < pca->nruns; r++)
         for (int64_t i = pca->run[r]; i + 1 < pca->run[r + 1]; i++) {
-            double now = step_length2(data, pca, g, i);
+            double now = tg_pca_step2(data, pca, -1, g, i);
             pca->step2[i] = now;
             pca->step_norm[i] = sqrt(now);
             if (i == pca->run[r] || !(now > 0) || !(pca->step2[i - 1] > 0))
@@ -116,10 +116,10 @@ enum tg_err tg_pca_describe_path(const struct tg_ctx *ctx, const struct tg_walk_
         int64_t first = pca->run[r], end = pca->run[r + 1];
         find_minimum(options, pca, r);
         for (int64_t i = first; i < end; i++) {
-            pca->from_start[i] = sqrt(distance2(g, pca->t, i, first));
-            pca->from_end[i] = sqrt(distance2(g, pca->t, i, end - 1));
-            pca->from_minimum[i] = sqrt(distance2(g, pca->t, i, pca->minimum[r]));
+            pca->from_start[i] = sqrt(tg_pca_distance2(g, pca->t, i, first));
+            pca->from_end[i] = sqrt(tg_pca_distance2(g, pca->t, i, end - 1));
+            pca->from_minimum[i] = sqrt(tg_pca_distance2(g, pca->t, i, pca->minimum[r]));
         }
     }
-    return effective_dimensions(ctx, g, pca);
+    return tg_pca_d_eff(ctx, pca, g, pca->step2, &pca->d_eff);
 }

@@ -93,7 +93,19 @@ TG_MUST_CHECK enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_w
 TG_MUST_CHECK enum tg_err tg_pca_gram(const struct tg_ctx *ctx, const struct tg_walk_data *data,
                                       const struct tg_pca *pca, int64_t slot, double *g);
 
-/* path.c: everything that distances and steps tell; g is the Gram matrix of the window. */
+/*
+ * path.c. Of a Gram matrix g of the window: a squared distance, never below zero; the squared
+ * length of the step from point i of the window to the next, over the coordinates of a slot or
+ * of all (slot -1); and 1 over the mean squared cosine of distinct steps of one run, whose
+ * squared lengths are given, NaN with fewer than two that have some.
+ */
+double tg_pca_distance2(const double *g, int64_t t, int64_t i, int64_t j);
+double tg_pca_step2(const struct tg_walk_data *data, const struct tg_pca *pca, int64_t slot,
+                    const double *g, int64_t i);
+TG_MUST_CHECK enum tg_err tg_pca_d_eff(const struct tg_ctx *ctx, const struct tg_pca *pca,
+                                       const double *g, const double *step2, double *d_eff);
+
+/* Everything that distances and steps tell; g is the Gram matrix of the window. */
 TG_MUST_CHECK enum tg_err tg_pca_describe_path(const struct tg_ctx *ctx,
                                                const struct tg_walk_data *data,
                                                const struct tg_pca_options *options,

@@ -4,7 +4,7 @@
 
 /* The parts of a job beside its spectrum and path; their places are those of their states. */
 static const struct pca_part *const parts[] = {
-    &pca_checkpoints_part, &pca_verdict_part, &pca_directions_part, NULL,
+    &pca_checkpoints_part, &pca_verdict_part, &pca_layers_part, &pca_directions_part, NULL,
 };
 
 enum { REFERENCE_FIRST, REFERENCE_LAST };
@@ -26,6 +26,11 @@ static const struct tg_param params[] = {
         "of each tensor, without reading it again."),
     TG_P_STRING_LIST(struct pca_params, exclude, 200, "[]",
                      "Patterns of the names of tensors to leave out of those."),
+    TG_P_STRING_LIST(
+        struct pca_params, weights, 200, "[]",
+        "Factors of tensors' parts in every squared distance, as \"pattern=weight\": with "
+        "\"*.bias=4\" biases count twice as far. Of several patterns that match the last "
+        "holds; what none matches has 1. Other weights are answered without reading again."),
     TG_P_INT(struct pca_params, start, 0, TG_PCA_MAX_POINTS - 1, "0", "",
              "First point that is looked at, counted from 0. Another window or stride of the "
              "same array is answered from what is kept of it, without reading it again."),
@@ -98,6 +103,13 @@ static const struct tg_output outputs[] = {
      "random_walk_ratio, step_null_ratio, band (one standard deviation of "
      "random_walk_ratio, which is less than sqrt(2 / d_eff) of it), dct_overlap (cosine of "
      "the scores with the walk's, a cosine curve of k half periods)."},
+    {TG_OUT_VALUE, "layers", "array", "",
+     "With `checkpoints`, one row a tensor: layer, tensors (more than one where sums for each "
+     "would take too much memory), coordinates, weight, share (of the total variance), "
+     "component_1 and component_2 (shares of these components' directions), and of the "
+     "tensor by itself, without its weight: first_ratio (share of its variance along its own "
+     "first component), d_eff, step_norm (mean length of a step), path_length, and distance "
+     "(from the first point to the last)."},
     {TG_OUT_ARRAY, "scores", "float64", "n,k",
      "The points in the components' coordinates; the entry of largest magnitude of each "
      "component is positive."},
@@ -157,6 +169,9 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "path_1_3", "", "", "The same in components 1 and 3."},
     {TG_OUT_FIGURE, "path_2_3", "", "", "The same in components 2 and 3."},
     {TG_OUT_FIGURE, "path", "", "", "The path in the plane of the first two components."},
+    {TG_OUT_FIGURE, "layers", "", "",
+     "With `checkpoints`, share of the variance of each tensor beside its share of the "
+     "coordinates."},
     {TG_OUT_FIGURE, "scree", "", "",
      "Explained variance ratios, measured and of a walk with the measured step lengths, "
      "with its band."},
@@ -267,7 +282,7 @@ static const char example[] =
 
 const struct tg_kind tg_kind_pca = {
     .name = "pca",
-    .version = 4,
+    .version = 5,
     .title = "Principal components of a trajectory",
     .summary =
         "Projects the path of a network's weights during training onto its principal "

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/buf.h"
 #include "proto/fault.h"
 #include "proto/pattern.h"
 
@@ -120,27 +121,31 @@ static void compare(const struct choice *choice, const struct tg_bound *other,
     }
 }
 
-/* Whether every pattern is one of a tensor, for a slip would change the result in silence. */
-static void check_patterns(const struct tg_string_list *patterns, const char *parameter,
-                           const struct tg_bound *first, struct tg_report *report)
+/* A slip in a pattern would change the result in silence. */
+void pca_check_pattern(const char *pattern, const char *pointer, const struct tg_bound *first,
+                       struct tg_report *report)
 {
-    char pointer[TG_POINTER_SIZE];
+    for (size_t i = 0; i < first->nmembers; i++)
+        if (tg_pattern_matches(pattern, first->member[i].name))
+            return;
     const char **names = malloc((first->nmembers + 1) * sizeof(*names));
     if (!names) {
-        tg_fault_add(report, TG_NOMEM, parameter, "There is no memory for the names.");
+        tg_fault_add(report, TG_NOMEM, pointer, "There is no memory for the names.");
         return;
     }
     for (size_t i = 0; i < first->nmembers; i++)
         names[i] = first->member[i].name;
-    for (size_t i = 0; i < patterns->n; i++) {
-        bool found = false;
-        for (size_t j = 0; j < first->nmembers && !found; j++)
-            found = tg_pattern_matches(patterns->v[i], names[j]);
-        if (!found)
-            tg_fault_unknown(report, tg_pointer_index(pointer, parameter, i), "tensor",
-                             patterns->v[i], names, first->nmembers);
-    }
+    tg_fault_unknown(report, pointer, "tensor", pattern, names, first->nmembers);
     free(names);
+}
+
+static void check_patterns(const struct tg_string_list *patterns, const char *parameter,
+                           const struct tg_bound *first, struct tg_report *report)
+{
+    char pointer[TG_POINTER_SIZE];
+    for (size_t i = 0; i < patterns->n; i++)
+        pca_check_pattern(patterns->v[i], tg_pointer_index(pointer, parameter, i), first,
+                          report);
 }
 
 static int64_t count_coordinates(const struct choice *choice, int64_t *ntensors)
@@ -202,14 +207,19 @@ static void check(const struct tg_job *job, struct tg_report *report)
 {
     const struct pca_params *p = job->params;
     const struct tg_job_input *points = tg_job_input(job, "checkpoints");
-    if (!points->n && (p->tensors.n || p->exclude.n))
-        tg_fault_add(report, TG_INVALID, p->tensors.n ? "/params/tensors" : "/params/exclude",
-                     "Only `checkpoints` have tensors to choose from.");
-    if (!points->n)
+    if (!points->n) {
+        if (p->tensors.n || p->exclude.n || p->weights.n)
+            tg_fault_add(report, TG_INVALID,
+                         p->tensors.n   ? "/params/tensors"
+                         : p->exclude.n ? "/params/exclude"
+                                        : "/params/weights",
+                         "Only `checkpoints` have tensors to choose from or to weigh.");
         return;
+    }
     check_labels(points, report);
     check_patterns(&p->tensors, "/params/tensors", &points->array[0], report);
     check_patterns(&p->exclude, "/params/exclude", &points->array[0], report);
+    pca_check_weights(p, &points->array[0], report);
     if (!report->count)
         check_tensors(points, p, report);
 }
@@ -268,7 +278,8 @@ static void fill_tensors(const struct choice *choice, struct tables *tables)
             *to++ = (struct tg_walk_tensor){.name = member->name,
                                             .index = (int64_t)i,
                                             .n = tg_mat_count(&member->mat),
-                                            .weight = 1};
+                                            .weight = pca_weight_of(choice->params,
+                                                                    member->name)};
     }
 }
 
@@ -328,13 +339,15 @@ enum tg_err pca_collect_checkpoints(struct pca_work *work, struct tg_arena *aren
 
 /* The part -------------------------------------------------------------------- */
 
-enum { LEFT_OUT_TOLD = 8 };
+enum { LEFT_OUT_TOLD = 6 };
 
 static void add_name(const char *name, const char *dtype, size_t count, char *text, size_t room)
 {
     size_t used = strlen(text);
+    char shown[60];
     if (count < LEFT_OUT_TOLD)
-        snprintf(text + used, room - used, "%s%.100s (%.40s)", count ? ", " : "", name, dtype);
+        snprintf(text + used, room - used, "%s%s (%.20s)", count ? ", " : "",
+                 tg_utf8_copy(shown, sizeof(shown), name), dtype);
     else if (count == LEFT_OUT_TOLD)
         snprintf(text + used, room - used, ", ...");
 }
@@ -343,7 +356,7 @@ static void add_name(const char *name, const char *dtype, size_t count, char *te
 static void warn_of_left_out(const struct pca_work *work, struct tg_result *result)
 {
     const struct tg_bound *first = &tg_job_input(work->job, "checkpoints")->array[0];
-    char text[LEFT_OUT_TOLD * 160 + 8] = "";
+    char text[LEFT_OUT_TOLD * 90 + 8] = "";
     size_t count = 0;
     for (size_t i = 0; i < first->nmembers; i++) {
         const struct tg_bound_member *member = &first->member[i];

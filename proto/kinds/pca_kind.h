@@ -24,7 +24,7 @@ struct pca_params {
     int64_t start, stop, stride;
     int64_t components;
     int reference;
-    struct tg_string_list tensors, exclude;
+    struct tg_string_list tensors, exclude, weights;
     bool return_gram;
     int64_t return_directions;
     bool simulate;
@@ -84,6 +84,15 @@ TG_MUST_CHECK enum tg_err pca_collect_checkpoints(struct pca_work *work,
                                                   struct tg_arena *tables);
 extern const struct pca_part pca_checkpoints_part;
 
+/* The fault of a pattern that matches no tensor of the first file. */
+void pca_check_pattern(const char *pattern, const char *pointer, const struct tg_bound *first,
+                       struct tg_report *report);
+
+/* pca_weights.c: the weight of a tensor, and faults of the parameter. */
+double pca_weight_of(const struct pca_params *p, const char *name);
+void pca_check_weights(const struct pca_params *p, const struct tg_bound *first,
+                       struct tg_report *report);
+
 /* Dimensions of points without fault, and whether single precision holds all of them. */
 TG_MUST_CHECK enum tg_err pca_dimensions(const struct tg_job *job, int64_t *d, bool *single);
 
@@ -106,6 +115,9 @@ json_t *pca_real_or_null(double x);
 
 /* pca_directions.c */
 extern const struct pca_part pca_directions_part;
+
+/* pca_layers.c */
+extern const struct pca_part pca_layers_part;
 
 /* pca_verdict.c */
 extern const struct pca_part pca_verdict_part;

@@ -202,6 +202,10 @@ def test_what_cannot_be_a_trajectory_is_refused(wire: Wire) -> None:
         ({"checkpoints": entries}, {"start": 2}, "/params/start", "leave 2 of 4"),
         ({"checkpoints": entries}, {"tensors": ["fc.wieght"]}, "/params/tensors/0", "fc.weight"),
         ({"checkpoints": entries}, {"exclude": ["*", "q*"]}, "/params/exclude/1", "q*"),
+        ({"trajectory": points}, {"weights": ["a=2"]}, "/params/weights", "Only `checkpoints`"),
+        ({"checkpoints": entries}, {"weights": ["fc.*"]}, "/params/weights/0", "pattern=weight"),
+        ({"checkpoints": entries}, {"weights": ["fc.*=0"]}, "/params/weights/0", "`exclude`"),
+        ({"checkpoints": entries}, {"weights": ["f.*=2"]}, "/params/weights/0", "no tensor"),
         ({"checkpoints": entries}, {"exclude": ["*"]}, "/inputs/checkpoints/0", "no floating"),
         ({"checkpoints": entries}, {"tensors": ["bn*"]}, "/inputs/checkpoints/0", "no floating"),
         (
@@ -244,6 +248,53 @@ def test_a_second_query_reads_no_data(make_daemon: Make) -> None:
     again = run(wire, "pca", inputs, params, Cache_Control="no-store").json()["result"]
     assert fresh["quality"]["data_bytes_read"] > 0
     assert fresh["values"] == again["values"]
+
+
+def test_weights_of_tensors_weigh_their_squared_distances(make_daemon: Make) -> None:
+    wire = Wire(make_daemon().start())
+    nets = networks(12, width=1500)
+    inputs = {"checkpoints": stored(wire, nets)}
+    run(wire, "pca", inputs)
+    params = {"weights": ["*=0.25", "conv.*=100", "*.bias=9"], "components": 4}
+    result = run(wire, "pca", inputs, params).json()["result"]
+    assert result["quality"]["data_bytes_read"] == 0
+    weights = {"conv.bias": 9, "conv.weight": 100, "fc.weight": 0.25, "scale": 0.25}
+    scaled = [{name: net[name] * np.sqrt(weights[name]) for name in FLOATS} for net in nets]
+    points = vectors(scaled, FLOATS)
+    assert np.abs(measured(result) - ratios(points)[:4]).max() < 1e-12
+    centred = points - points.mean(0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    layers = {row["layer"]: row for row in result["values"]["layers"]}
+    assert list(layers) == FLOATS
+    sizes = [nets[0][name].size for name in FLOATS]
+    for name, part in zip(FLOATS, np.split(np.arange(points.shape[1]), np.cumsum(sizes)[:-1])):
+        row = layers[name]
+        steps = np.diff([net[name].ravel() for net in nets], axis=0)
+        assert row["coordinates"] == len(part) and row["weight"] == weights[name]
+        expected = {
+            "share": (centred[:, part] ** 2).sum() / (centred**2).sum(),
+            "component_1": (directions[0, part] ** 2).sum(),
+            "component_2": (directions[1, part] ** 2).sum(),
+            "step_norm": np.linalg.norm(steps, axis=1).mean(),
+            "path_length": np.linalg.norm(steps, axis=1).sum(),
+            "distance": np.linalg.norm(steps.sum(axis=0)),
+            "first_ratio": ratios(np.array([net[name].ravel() for net in nets]))[0],
+        }
+        for key, value in expected.items():
+            assert abs(row[key] - value) < 1e-9 * max(1, value), (name, key)
+    figure = wire.request("GET", result["figures"]["layers"]["href"]).json()
+    assert [row["x"] for row in figure["data"]["values"]] == FLOATS
+    assert figure["data"]["values"][2]["bar"] == layers["fc.weight"]["share"]
+
+
+def test_names_of_any_bytes_do_no_harm(wire: Wire) -> None:
+    rng = np.random.default_rng(4)
+    long = "é" * 120
+    files = [npz(**{long: rng.normal(size=9), "a" + long: np.arange(4)}) for _ in range(5)]
+    inputs = {"checkpoints": [{"sha256": store(wire, data)} for data in files]}
+    result = run(wire, "pca", inputs).json()["result"]
+    assert result["values"]["layers"][0]["layer"] == long[:99]
+    assert "é (int64)" in result["quality"]["warnings"][-1]["message"]
 
 
 def test_an_appended_checkpoint_gives_the_bits_of_a_fresh_start(make_daemon: Make) -> None:

@@ -11,21 +11,9 @@
 #include <string.h>
 
 #include "lanes.h"
-#include "../suite.h"
+#include "tensors.h"
 
 Suite *components_suite(void);
-
-enum { MOST_TENSORS = 3 };
-
-/* Points in one array, cut into tensors by columns. */
-struct points {
-    struct tg_walk_data data;
-    struct tg_walk_tensor tensor[MOST_TENSORS];
-    struct tg_mat own[MOST_TENSORS];
-    const struct tg_mat *mat[MOST_TENSORS];
-    int64_t ends[2];
-    void *x;
-};
 
 struct got {
     struct tg_arena *arena;
@@ -33,36 +21,6 @@ struct got {
     struct tg_components made;
     double *share;
 };
-
-/* tensor[i].n and weight are set. */
-static void cut(struct points *points, int64_t t, int ntensors, bool single)
-{
-    size_t size = single ? sizeof(float) : sizeof(double), at = 0;
-    int64_t d = 0;
-    for (int i = 0; i < ntensors; i++) {
-        points->tensor[i].name = (const char *[]){"a", "b", "c"}[i];
-        points->tensor[i].index = i;
-        d += points->tensor[i].n;
-    }
-    for (int i = 0; i < ntensors; i++) {
-        struct tg_mat *mat = &points->own[i];
-        ck_assert(tg_mat_init(mat, (char *)points->x + at * size, single ? TG_F32 : TG_F64, 2,
-                              (int64_t[]){t, points->tensor[i].n}, false));
-        mat->stride[0] = d;
-        points->mat[i] = mat;
-        at += (size_t)points->tensor[i].n;
-    }
-    points->ends[1] = t;
-    points->data = (struct tg_walk_data){.t = t,
-                                         .d = d,
-                                         .ntensors = ntensors,
-                                         .tensor = points->tensor,
-                                         .nfiles = 1,
-                                         .first = points->ends,
-                                         .mat = points->mat,
-                                         .nruns = 1,
-                                         .run = points->ends};
-}
 
 static double value(const struct points *points, int64_t i, int64_t j)
 {
@@ -114,13 +72,6 @@ static struct tg_pca_options of(int64_t components)
         .components = components, .to = TG_PCA_MAX_POINTS, .stride = 1};
 }
 
-static double number(FILE *file)
-{
-    double x = NAN;
-    ck_assert_int_eq(fscanf(file, "%lf", &x), 1);
-    return x;
-}
-
 START_TEST(agree_with_singular_vectors)
 {
     FILE *file = fopen(TG_GOLDEN "/components.txt", "r");
@@ -130,21 +81,9 @@ START_TEST(agree_with_singular_vectors)
     int single, k, ntensors, cases = 0;
     for (; fscanf(file, " case %31s %lld %d %d %d", name, &t, &single, &k, &ntensors) == 5;
          cases++) {
-        struct points points = {.x = NULL};
-        int64_t d = 0;
-        for (int i = 0; i < ntensors; i++) {
-            points.tensor[i].n = (int64_t)number(file);
-            points.tensor[i].weight = number(file);
-            d += points.tensor[i].n;
-        }
-        points.x = calloc((size_t)(t * d), sizeof(double));
-        ck_assert_ptr_nonnull(points.x);
-        for (int64_t i = 0; i < t * d; i++)
-            if (single)
-                ((float *)points.x)[i] = (float)number(file);
-            else
-                ((double *)points.x)[i] = number(file);
-        cut(&points, t, ntensors, single);
+        struct points points;
+        read_points(file, t, ntensors, single, &points);
+        int64_t d = points.data.d;
         struct tg_pca_options options = of(k);
         options.reference = _i ? t - 1 : 0;
         struct got got;

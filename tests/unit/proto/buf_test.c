@@ -183,6 +183,17 @@ static const struct {
     {"\xE2\x82", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},             /* cut off */
 };
 
+START_TEST(copies_are_cut_between_characters)
+{
+    char out[6];
+    ck_assert_str_eq(tg_utf8_copy(out, sizeof(out), "abc"), "abc");
+    ck_assert_str_eq(tg_utf8_copy(out, sizeof(out), "abcdefg"), "abcde");
+    ck_assert_str_eq(tg_utf8_copy(out, sizeof(out), "abcd\xC3\xA9"), "abcd");
+    ck_assert_str_eq(tg_utf8_copy(out, sizeof(out), "abc\xC3\xA9"), "abc\xC3\xA9");
+    ck_assert_str_eq(tg_utf8_copy(out, sizeof(out), "a\xFF\xC3"), "a??");
+}
+END_TEST
+
 START_TEST(strings_are_valid_json)
 {
     struct tg_buf buf;
@@ -204,6 +215,7 @@ Suite *buf_suite(void)
                         sizeof(doubles) / sizeof(doubles[0]));
     tcase_add_loop_test(tc, any_double_is_as_short_and_near_as_can_be, 0, 4);
     tcase_add_test(tc, powers_and_their_neighbours_are_too);
+    tcase_add_test(tc, copies_are_cut_between_characters);
     tcase_add_loop_test(tc, strings_are_valid_json, 0, sizeof(strings) / sizeof(strings[0]));
     suite_add_tcase(suite, tc);
     return suite;

@@ -117,6 +117,21 @@ START_TEST(test_heatmaps_in_panes)
 }
 END_TEST
 
+START_TEST(bars_may_have_names)
+{
+    static const char *const names[] = {"z", "a"};
+    static const double bars[] = {1, 2}, marks[] = {3, NAN};
+    json_t *spec = tg_figure_named_bars("T", "X", "Y", names, "b", bars, "m", marks, 2);
+    expect_frame(spec, 2);
+    expect_text(spec, "encoding/x/sort/0", "z");
+    expect_text(spec, "data/values/1/x", "a");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/1/bar")), 2);
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/0/mark")), 3);
+    ck_assert(json_is_null(at(spec, "data/values/1/mark")));
+    json_decref(spec);
+}
+END_TEST
+
 START_TEST(test_long_series_are_thinned_and_say_so)
 {
     static double y[12000];
@@ -197,6 +212,7 @@ Suite *figure_suite(void)
     tcase_add_test(shapes, test_lines_in_panes);
     tcase_add_test(shapes, test_heatmaps_in_panes);
     tcase_add_test(shapes, test_long_series_are_thinned_and_say_so);
+    tcase_add_test(shapes, bars_may_have_names);
     tcase_add_test(shapes, test_path);
     tcase_add_test(shapes, a_path_may_have_an_expected_curve_behind_it);
     tcase_add_test(shapes, marks_of_bars_may_have_bands);

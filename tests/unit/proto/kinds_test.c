@@ -453,6 +453,11 @@ START_TEST(pca_takes_checkpoints_as_it_takes_a_trajectory)
                        "{\"checkpoints\":[{\"data\":[5,4,1],\"step\":30},"
                        "{\"data\":[0,1,5],\"step\":0},{\"data\":[2,3,7],\"step\":20},"
                        "{\"data\":[2,1,4],\"step\":10}]}}");
+    const json_t *layers = json_object_get(work.result.values, "layers");
+    ck_assert_uint_eq(json_array_size(layers), 1);
+    ck_assert_double_eq(
+        json_real_value(json_object_get(json_array_get(layers, 0), "share")), 1);
+    ck_assert_int_eq(json_object_del(work.result.values, "layers"), 0);
     ck_assert(json_equal(values, work.result.values));
     ck_assert(
         holds(&work.result, &(struct tg_output){.where = TG_OUT_ARRAY, .name = "step"}));

@@ -33,6 +33,7 @@ class KindMethods:
         reference: Literal["first", "last"] = "first",
         tensors: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        weights: Sequence[str] = (),
         start: int = 0,
         stop: int = 0,
         stride: int = 1,
@@ -87,6 +88,10 @@ class KindMethods:
             tensor, without reading it again.
         exclude : list of at most 10000 texts, each in bytes from 1 to 200
             Patterns of the names of tensors to leave out of those.
+        weights : list of at most 10000 texts, each in bytes from 1 to 200
+            Factors of tensors' parts in every squared distance, as "pattern=weight": with
+            "*.bias=4" biases count twice as far. Of several patterns that match the last holds;
+            what none matches has 1. Other weights are answered without reading again.
         start : integer from 0 to 4999
             First point that is looked at, counted from 0. Another window or stride of the same
             array is answered from what is kept of it, without reading it again.
@@ -160,6 +165,13 @@ class KindMethods:
                 random_walk_ratio, step_null_ratio, band (one standard deviation of
                 random_walk_ratio, which is less than sqrt(2 / d_eff) of it), dct_overlap
                 (cosine of the scores with the walk's, a cosine curve of k half periods).
+            layers : value, array
+                With `checkpoints`, one row a tensor: layer, tensors (more than one where sums
+                for each would take too much memory), coordinates, weight, share (of the total
+                variance), component_1 and component_2 (shares of these components' directions),
+                and of the tensor by itself, without its weight: first_ratio (share of its
+                variance along its own first component), d_eff, step_norm (mean length of a
+                step), path_length, and distance (from the first point to the last).
             scores : array, float64 (n,k)
                 The points in the components' coordinates; the entry of largest magnitude of
                 each component is positive.
@@ -225,6 +237,9 @@ class KindMethods:
                 The same in components 2 and 3.
             path : figure
                 The path in the plane of the first two components.
+            layers : figure
+                With `checkpoints`, share of the variance of each tensor beside its share of the
+                coordinates.
             scree : figure
                 Explained variance ratios, measured and of a walk with the measured step
                 lengths, with its band.
@@ -259,6 +274,7 @@ class KindMethods:
                 "reference": reference,
                 "tensors": tensors,
                 "exclude": exclude,
+                "weights": weights,
                 "start": start,
                 "stop": stop,
                 "stride": stride,
