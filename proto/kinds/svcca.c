@@ -9,6 +9,7 @@ enum { MAX_LAYERS = 512 };
 
 /* The parts of a job beside its scores; their places are those of their states. */
 static const struct svcca_part *const parts[] = {
+    &svcca_classes_part,
     &svcca_directions_part,
     &svcca_dynamics_part,
     &svcca_head_part,
@@ -17,6 +18,7 @@ static const struct svcca_part *const parts[] = {
     &svcca_permutations_part,
     &svcca_samples_part,
     &svcca_significance_part,
+    &svcca_units_part,
     NULL,
 };
 
@@ -127,6 +129,9 @@ static const struct tg_param params[] = {
     TG_P_INT(struct svcca_params, draws, 1, 1000, "5", "",
              "How often what is drawn at random (directions, units) is drawn; curves are the "
              "means."),
+    TG_P_INT_LIST(struct svcca_params, unit_subsets, 1, 1e9, "[]", "units",
+                  "Sizes of random subsets of a layer's units: tell what share of each of its "
+                  "leading SVCCA directions is a combination of so many."),
 };
 
 static const struct tg_input inputs[] = {
@@ -150,8 +155,11 @@ static const struct tg_input inputs[] = {
     {"head_bias", true, false, MAX_LAYERS, 1, 1, "c",
      "What is added to the outputs, labelled as its `head_weights`.", TG_INPUT_LABELLED},
     {"labels", false, false, 1, 1, 1, "n",
-     "The class of each sample, from 0. Outputs of `head_weights` are then the classes, the "
-     "same for all, and accuracy is told.", 0},
+     "The class of each sample, from 0. Asks how well each layer knows each class. Outputs of "
+     "`head_weights` are then the classes, the same for all, and accuracy is told.", 0},
+    {"logits", false, false, 1, 2, 2, "n,c",
+     "Outputs of a network for each sample; layers are set beside these, one by one, in place "
+     "of classes.", 0},
 };
 
 static const struct tg_output outputs[] = {
@@ -224,6 +232,27 @@ static const struct tg_output outputs[] = {
      "predicted_loss (share of the outputs' variance, from the spectrum), measured_loss (by "
      "going through the factors), accuracy_at_k, weights_saved (share; negative where the "
      "factors are larger) and factors (place in the arrays of `return_factors`)."},
+    {TG_OUT_VALUE, "unit_subsets", "array", "",
+     "With `unit_subsets`, one row a pair, side and size: layer, with (the other layer), units "
+     "(that change, no more than there are), directions (the leading ones of the pair, up to "
+     "50), first and mean (share of the first direction, and of all, that lies in so many "
+     "units, mean over `draws`), chance (share of a random direction of the layer), held (how "
+     "many directions, counted from the first, lie there to 99 %)."},
+    {TG_OUT_ARRAY, "unit_subset_shares", "float64", "P,2,s,50",
+     "With `unit_subsets`, the share of each direction; NaN beyond those there are."},
+    {TG_OUT_VALUE, "classes", "array", "",
+     "With `labels` or `logits`, one row a layer: layer, classes (that change), mean (of "
+     "class_cca over these), worst and best (the classes with the least and the greatest), "
+     "worst_cca, best_cca."},
+    {TG_OUT_ARRAY, "class_cca", "float64", "L,c",
+     "With `labels` or `logits`, the canonical correlation of each layer with each class alone "
+     "(one column of `logits`, or being of this class): the multiple correlation coefficient. "
+     "NaN where either never changes."},
+    {TG_OUT_ARRAY, "class_svcca", "float64", "L,c",
+     "With `labels` or `logits`, the same with the directions that SVCCA keeps."},
+    {TG_OUT_ARRAY, "class_adjusted", "float64", "L,c",
+     "With `labels` or `logits`, class_cca squared less chance: 0 for unrelated data, 1 for "
+     "equality."},
     {TG_OUT_ARRAY, "head_accuracy", "float64", "H,D+1",
      "With `head_weights` and `labels`, the accuracy of each row of `heads` with 0, 1, ... "
      "directions; NaN beyond those there are."},
@@ -301,6 +330,14 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "head_curves", "", "",
      "With `head_weights`, accuracy (without `labels`, the variance lost) by the number of "
      "directions, a pane for each of the first 12 heads; svcca with the first other layer."},
+    {TG_OUT_FIGURE, "unit_subsets", "", "",
+     "With `unit_subsets`, the share of each direction in so many units, a pane for each side "
+     "of the first 6 pairs."},
+    {TG_OUT_FIGURE, "class_heatmap", "", "",
+     "With `labels` or `logits`, class_cca of up to 70 layers and classes."},
+    {TG_OUT_FIGURE, "class_curves", "", "",
+     "With `labels` or `logits` and steps, class_cca of the first 10 classes over training, a "
+     "pane a layer, as in the paper's figure 6."},
     {TG_OUT_FIGURE, "layer_curves", "", "",
      "With `dynamics`, similarity with the last step over training: a pane for each of the "
      "first 24 layers, a line a measure."},

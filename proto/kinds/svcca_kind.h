@@ -46,6 +46,7 @@ struct svcca_params {
     int64_t compress_to;
     bool return_factors;
     int64_t draws;
+    struct tg_int_list unit_subsets;
     int64_t seed;
 };
 
@@ -100,8 +101,10 @@ int64_t svcca_find(const struct tg_job *job, const struct tg_bound *entry);
 
 /*
  * Entries by model, name and step: models and names as they first come, so that the steps
- * of a layer stand together. False where no entry has a model or a step. For few layers.
+ * of a layer stand together. False where no entry has a model or a step. For at most
+ * SVCCA_MAX_ORDERED layers.
  */
+enum { SVCCA_MAX_ORDERED = 128 };
 bool svcca_order(const struct svcca_work *work, size_t *order);
 
 /* To be called by prepare(), at most once a part. */
@@ -139,6 +142,9 @@ void svcca_tell_label(const struct tg_job *job, int64_t classes, int64_t row,
 extern const char *const svcca_peer_names[]; /* in the order of enum tg_peer */
 extern const struct svcca_part svcca_peers_part;
 
+/* svcca_classes.c */
+extern const struct svcca_part svcca_classes_part;
+
 /* svcca_directions.c */
 extern const struct svcca_part svcca_directions_part;
 
@@ -167,6 +173,9 @@ extern const struct svcca_part svcca_permutations_part;
 
 /* svcca_samples.c */
 extern const struct svcca_part svcca_samples_part;
+
+/* svcca_units.c */
+extern const struct svcca_part svcca_units_part;
 
 /* The names of measures in the order of enum tg_svcca_measure, NULL-terminated. */
 extern const char *const svcca_measure_names[];

@@ -3,6 +3,7 @@
 #include "../suite.h"
 
 Suite *arena_suite(void);
+Suite *classes_suite(void);
 Suite *components_suite(void);
 Suite *ctx_suite(void);
 Suite *directions_suite(void);
@@ -32,6 +33,7 @@ int main(void)
 {
     Suite *(*const suites[])(void) = {
         arena_suite,
+        classes_suite,
         components_suite,
         ctx_suite,
         directions_suite,

@@ -308,6 +308,7 @@ class KindMethods:
         head_weights: Optional[ArrayList] = None,
         head_bias: Optional[ArrayList] = None,
         labels: Optional[ArrayLike] = None,
+        logits: Optional[ArrayLike] = None,
         *,
         measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression", "cka_rbf", "cka_rbf_debiased", "cka_minibatch"]] = (
             "cca",
@@ -341,6 +342,7 @@ class KindMethods:
         compress_to: int = 0,
         return_factors: bool = False,
         draws: int = 5,
+        unit_subsets: Sequence[int] = (),
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -377,8 +379,11 @@ class KindMethods:
         head_bias : 1 to 512 arrays of shape (c), with model and step
             What is added to the outputs, labelled as its `head_weights`.
         labels : array of shape (n)
-            The class of each sample, from 0. Outputs of `head_weights` are then the classes,
-            the same for all, and accuracy is told.
+            The class of each sample, from 0. Asks how well each layer knows each class. Outputs
+            of `head_weights` are then the classes, the same for all, and accuracy is told.
+        logits : array of shape (n,c)
+            Outputs of a network for each sample; layers are set beside these, one by one, in
+            place of classes.
         measures : list of distinct names out of cca, svcca, cka, cka_debiased, pwcca,
             procrustes, shape, regression, cka_rbf, cka_rbf_debiased, cka_minibatch
             Which measures to compute. Only what they need is made: CKA and Procrustes need no
@@ -470,6 +475,9 @@ class KindMethods:
         draws : integer from 1 to 1000
             How often what is drawn at random (directions, units) is drawn; curves are the
             means.
+        unit_subsets : list, each integer from 1 to 1000000000, in units
+            Sizes of random subsets of a layer's units: tell what share of each of its leading
+            SVCCA directions is a combination of so many.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -561,6 +569,28 @@ class KindMethods:
                 outputs' variance, from the spectrum), measured_loss (by going through the
                 factors), accuracy_at_k, weights_saved (share; negative where the factors are
                 larger) and factors (place in the arrays of `return_factors`).
+            unit_subsets : value, array
+                With `unit_subsets`, one row a pair, side and size: layer, with (the other
+                layer), units (that change, no more than there are), directions (the leading
+                ones of the pair, up to 50), first and mean (share of the first direction, and
+                of all, that lies in so many units, mean over `draws`), chance (share of a
+                random direction of the layer), held (how many directions, counted from the
+                first, lie there to 99 %).
+            unit_subset_shares : array, float64 (P,2,s,50)
+                With `unit_subsets`, the share of each direction; NaN beyond those there are.
+            classes : value, array
+                With `labels` or `logits`, one row a layer: layer, classes (that change), mean
+                (of class_cca over these), worst and best (the classes with the least and the
+                greatest), worst_cca, best_cca.
+            class_cca : array, float64 (L,c)
+                With `labels` or `logits`, the canonical correlation of each layer with each
+                class alone (one column of `logits`, or being of this class): the multiple
+                correlation coefficient. NaN where either never changes.
+            class_svcca : array, float64 (L,c)
+                With `labels` or `logits`, the same with the directions that SVCCA keeps.
+            class_adjusted : array, float64 (L,c)
+                With `labels` or `logits`, class_cca squared less chance: 0 for unrelated data,
+                1 for equality.
             head_accuracy : array, float64 (H,D+1)
                 With `head_weights` and `labels`, the accuracy of each row of `heads` with 0, 1,
                 ... directions; NaN beyond those there are.
@@ -650,6 +680,14 @@ class KindMethods:
                 With `head_weights`, accuracy (without `labels`, the variance lost) by the
                 number of directions, a pane for each of the first 12 heads; svcca with the
                 first other layer.
+            unit_subsets : figure
+                With `unit_subsets`, the share of each direction in so many units, a pane for
+                each side of the first 6 pairs.
+            class_heatmap : figure
+                With `labels` or `logits`, class_cca of up to 70 layers and classes.
+            class_curves : figure
+                With `labels` or `logits` and steps, class_cca of the first 10 classes over
+                training, a pane a layer, as in the paper's figure 6.
             layer_curves : figure
                 With `dynamics`, similarity with the last step over training: a pane for each of
                 the first 24 layers, a line a measure.
@@ -708,8 +746,9 @@ class KindMethods:
                 "compress_to": compress_to,
                 "return_factors": return_factors,
                 "draws": draws,
+                "unit_subsets": unit_subsets,
             },
-            {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids, "head_weights": head_weights, "head_bias": head_bias, "labels": labels},
+            {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids, "head_weights": head_weights, "head_bias": head_bias, "labels": labels, "logits": logits},
             name=name,
             priority=priority,
             max_run_s=max_run_s,
