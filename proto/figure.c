@@ -117,6 +117,21 @@ static const char bars_template[] =
     "''},"
     "                         'color': {'datum': ''}}}]}";
 
+static const char intervals_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'width': 480, 'height': {'step': 12},"
+    " 'data': {'values': []},"
+    " 'encoding': {'x': {'type': 'quantitative', 'title': '', 'scale': {'zero': false}},"
+    "              'y': {'field': 'label', 'type': 'nominal', 'title': null, 'sort': []},"
+    "              'yOffset': {'field': 'series', 'type': 'nominal', 'sort': []},"
+    "              'color': {'field': 'series', 'type': 'nominal', 'title': null,"
+    "                        'sort': []}},"
+    " 'layer': [{'mark': {'type': 'rule', 'strokeWidth': 2, 'tooltip': true},"
+    "            'encoding': {'x': {'field': 'low', 'type': 'quantitative', 'title': ''},"
+    "                         'x2': {'field': 'high'}}},"
+    "           {'mark': {'type': 'point', 'filled': true, 'tooltip': true},"
+    "            'encoding': {'x': {'field': 'x', 'type': 'quantitative', 'title': ''}}}]}";
+
 /* A figure under way: once something fails, spec is NULL and stays so. */
 struct figure {
     json_t *spec;
@@ -414,5 +429,42 @@ json_t *tg_figure_bars_banded(const char *title, const char *xtitle, const char 
         fail(&figure);
     set_text(&figure, ytitle, "layer/2/encoding/y/title");
     set_text(&figure, mark_name, "layer/2/encoding/color/datum");
+    return figure.spec;
+}
+
+/* The names that `at` gives, each once, in order of appearance; stays as it is without memory. */
+static void set_order(struct figure *figure, const struct tg_figure_interval *interval, size_t n,
+                      size_t offset, const char *path)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const char *name, *before = NULL;
+        memcpy(&name, (const char *)&interval[i] + offset, sizeof(name));
+        for (size_t k = 0; k < json_array_size(names) && !before; k++)
+            if (!strcmp(json_string_value(json_array_get(names, k)), name))
+                before = name;
+        if (!before && json_array_append_new(names, json_string(name)))
+            fail(figure);
+    }
+    set(figure, names, path);
+}
+
+json_t *tg_figure_intervals(const char *title, const char *xtitle,
+                            const struct tg_figure_interval *interval, size_t n)
+{
+    struct figure figure = begin(intervals_template, "Intervals", title, xtitle);
+    for (size_t i = 0; i < n; i++)
+        add_row(&figure, json_pack("{s:s, s:s, s:o, s:o, s:o}", "label", interval[i].label,
+                                   "series", interval[i].series, "x", number(interval[i].x),
+                                   "low", number(interval[i].low), "high",
+                                   number(interval[i].high)));
+    set_text(&figure, xtitle, "layer/0/encoding/x/title");
+    set_text(&figure, xtitle, "layer/1/encoding/x/title");
+    set_order(&figure, interval, n, offsetof(struct tg_figure_interval, label),
+              "encoding/y/sort");
+    set_order(&figure, interval, n, offsetof(struct tg_figure_interval, series),
+              "encoding/yOffset/sort");
+    set_order(&figure, interval, n, offsetof(struct tg_figure_interval, series),
+              "encoding/color/sort");
     return figure.spec;
 }

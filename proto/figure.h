@@ -72,4 +72,11 @@ json_t *tg_figure_bars_banded(const char *title, const char *xtitle, const char 
                               const char *bar_name, const double *bars, const char *mark_name,
                               const double *marks, const double *band, size_t n);
 
+/* A mark at x with a rule from low to high: one of a `series` in the row `label`. */
+struct tg_figure_interval { const char *label, *series; double x, low, high; };
+
+/* Intervals below each other, the series of a label side by side in their colours. */
+json_t *tg_figure_intervals(const char *title, const char *xtitle,
+                            const struct tg_figure_interval *interval, size_t n);
+
 #endif

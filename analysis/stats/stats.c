@@ -181,3 +181,35 @@ double tg_beta_sf(double x, double a, double b)
         return lower_beta(b, a, 1 - x);
     return 1 - lower_beta(a, b, x);
 }
+
+/* dof / (dof + t^2) has the Beta(dof/2, 1/2) law; small where t is large, and so not 1 - x. */
+double tg_t_two_sided(double t, double dof)
+{
+    if (isnan(t) || !(dof > 0))
+        return NAN;
+    double square = t * t, y = dof / (dof + square), a = dof / 2;
+    if (t == 0 || y <= 0)
+        return t == 0 ? 1 : 0;
+    if (y < (a + 1) / (a + 2.5))
+        return lower_beta(a, 0.5, y);
+    return 1 - lower_beta(0.5, a, square / (dof + square));
+}
+
+double tg_t_quantile(double p, double dof)
+{
+    if (!(p >= 0 && p <= 1) || !(dof > 0))
+        return NAN;
+    if (p < 0.5)
+        return -tg_t_quantile(1 - p, dof);
+    double tail = 2 * (1 - p), low = 0, high = 1;
+    if (tail <= 0)
+        return INFINITY;
+    while (tg_t_two_sided(high, dof) > tail && high < DBL_MAX / 2)
+        high *= 2;
+    for (double middle = high / 2; middle > low && middle < high; middle = (low + high) / 2)
+        if (tg_t_two_sided(middle, dof) > tail)
+            low = middle;
+        else
+            high = middle;
+    return high;
+}

@@ -47,4 +47,10 @@ double tg_chi2_sf(double x, double dof);
 /* P(X > x) of the Beta distribution with shapes a, b > 0; NaN for others. */
 double tg_beta_sf(double x, double a, double b);
 
+/* P(|T| > |t|) of Student's t with `dof` > 0 degrees of freedom. */
+double tg_t_two_sided(double t, double dof);
+
+/* The t with P(T <= t) = p; -inf at 0, inf at 1, NaN outside [0, 1]. */
+double tg_t_quantile(double p, double dof);
+
 #endif

@@ -97,11 +97,9 @@ static enum tg_err singular_values(const struct tg_ctx *ctx, const double *m, in
     return TG_OK;
 }
 
-/* Mean correlation of the leading ka x kb block of M; the list in rho. */
-static enum tg_err mean_of_block(const struct tg_ctx *ctx, const double *m, int64_t ld,
-                                 int64_t ka, int64_t kb,
-                                 const struct tg_basis_scratch *scratch, double *rho,
-                                 double *mean)
+enum tg_err tg_pair_mean_rho(const struct tg_ctx *ctx, const double *m, int64_t ld, int64_t ka,
+                             int64_t kb, const struct tg_basis_scratch *scratch, double *rho,
+                             double *mean)
 {
     int64_t k = least(ka, kb);
     double sum = 0;
@@ -152,9 +150,8 @@ static void compare_products(const struct tg_svcca_options *options, double prod
     }
 }
 
-/* s = ||C||_* / (||X_a|| ||X_b||) for the rows x cols matrix in scratch->c. */
-static enum tg_err nuclear(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
-                           int64_t rows, int64_t cols, double norms, double *similarity)
+enum tg_err tg_pair_nuclear(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
+                            int64_t rows, int64_t cols, double norms, double *similarity)
 {
     /* Small singular values count here as large ones do, so no squares are taken. */
     bool flip = rows > cols;
@@ -195,23 +192,19 @@ static enum tg_err compare_shapes(const struct tg_ctx *ctx,
             scratch->c[i * b->kept + j] = stretch(options, a, i) / sqrt(a2) *
                                           (stretch(options, b, j) / sqrt(b2)) *
                                           scratch->a[i * b->kept + j];
-    return nuclear(ctx, scratch, a->kept, b->kept, 1, &pair->shape);
+    return tg_pair_nuclear(ctx, scratch, a->kept, b->kept, 1, &pair->shape);
 }
 
-/*
- * sum alpha_i rho_i / sum alpha_i with the weights of one side: alpha_i = sum_j |(L^T F)_ij|,
- * L the eigenvectors of M M^T (of M^T M for the second layer).
- */
-static enum tg_err weigh(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
-                         const struct tg_basis *side, bool second, const double *m,
-                         int64_t rows, int64_t cols, double *mean)
+enum tg_err tg_pair_weigh(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
+                          const double *f, int64_t d, bool second, const double *m, int64_t rows,
+                          int64_t cols, double *mean)
 {
-    int64_t order = second ? cols : rows, count = least(rows, cols), d = side->columns;
+    int64_t order = second ? cols : rows, count = least(rows, cols);
     double *g = scratch->b, *w = scratch->w, *h = scratch->c, sum = 0, weights = 0;
     TG_TRY(tg_syrk(ctx, second ? TG_T : TG_N, order, second ? rows : cols, 1, m, (size_t)cols, 0,
                    g, (size_t)order));
     TG_TRY(tg_eigh(ctx, order, true, g, (size_t)order, w, scratch->work));
-    TG_TRY(tg_gemm(ctx, TG_T, TG_N, order, d, order, 1, g, (size_t)order, side->f, (size_t)d, 0,
+    TG_TRY(tg_gemm(ctx, TG_T, TG_N, order, d, order, 1, g, (size_t)order, f, (size_t)d, 0,
                    h, (size_t)d));
     for (int64_t i = order - count; i < order; i++) {
         double alpha = 0;
@@ -231,11 +224,13 @@ static enum tg_err compare_weighted(const struct tg_ctx *ctx,
                                     struct tg_svcca_pair *pair)
 {
     const double *m = scratch->a;
-    TG_TRY(weigh(ctx, scratch, a, false, m, a->kept, b->kept, &pair->pwcca_a));
+    TG_TRY(tg_pair_weigh(ctx, scratch, a->f, a->columns, false, m, a->kept, b->kept,
+                         &pair->pwcca_a));
     pair->pwcca = pair->pwcca_a;
     if (options->pwcca_first)
         return TG_OK;
-    TG_TRY(weigh(ctx, scratch, b, true, m, a->kept, b->kept, &pair->pwcca_b));
+    TG_TRY(tg_pair_weigh(ctx, scratch, b->f, b->columns, true, m, a->kept, b->kept,
+                         &pair->pwcca_b));
     pair->pwcca = (pair->pwcca_a + pair->pwcca_b) / 2;
     return TG_OK;
 }
@@ -251,15 +246,15 @@ static enum tg_err compare_correlations(const struct tg_ctx *ctx,
     if (wants(options, TG_SVCCA_CCA)) {
         double squares = scaled_norm2(a, false, b, false, m, a->kept, b->kept);
         pair->cca_mean_squared = fmin(squares / (double)least(a->rank, b->rank), 1);
-        TG_TRY(mean_of_block(ctx, m, b->kept, a->rank, b->rank, scratch,
-                             cca_rho ? cca_rho : scratch->w, &pair->cca_mean));
+        TG_TRY(tg_pair_mean_rho(ctx, m, b->kept, a->rank, b->rank, scratch,
+                                cca_rho ? cca_rho : scratch->w, &pair->cca_mean));
     }
     for (int rule = 0; rule < TG_SVCCA_RULES && wants(options, TG_SVCCA_SVCCA); rule++) {
         bool headline = rule == (int)options->rule;
         if (headline || options->both_rules)
-            TG_TRY(mean_of_block(ctx, m, b->kept, a->k[rule], b->k[rule], scratch,
-                                 headline && svcca_rho ? svcca_rho : scratch->w,
-                                 &pair->svcca[rule]));
+            TG_TRY(tg_pair_mean_rho(ctx, m, b->kept, a->k[rule], b->k[rule], scratch,
+                                    headline && svcca_rho ? svcca_rho : scratch->w,
+                                    &pair->svcca[rule]));
     }
     if (wants(options, TG_SVCCA_PWCCA))
         TG_TRY(compare_weighted(ctx, options, scratch, a, b, pair));
@@ -308,8 +303,8 @@ enum tg_err tg_pair_compare(const struct tg_ctx *ctx, const struct tg_svcca_opti
                              pair);
     }
     if (wants(options, TG_SVCCA_PROCRUSTES) && have) {
-        TG_TRY(nuclear(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
-                       &pair->procrustes));
+        TG_TRY(tg_pair_nuclear(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
+                               &pair->procrustes));
         have = false; /* overwritten */
     }
     if (!decomposed)
@@ -324,8 +319,8 @@ enum tg_err tg_pair_compare(const struct tg_ctx *ctx, const struct tg_svcca_opti
                              scaled_norm2(a, true, b, true, scratch->a, rows, cols), a, b,
                              pair);
         if (wants(options, TG_SVCCA_PROCRUSTES))
-            TG_TRY(nuclear(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
-                           &pair->procrustes));
+            TG_TRY(tg_pair_nuclear(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
+                                   &pair->procrustes));
     }
     pair->null_cca_mean_squared =
         (double)(a->rank > b->rank ? a->rank : b->rank) / (double)(a->n - 1);

@@ -14,6 +14,7 @@ static const struct svcca_part *const parts[] = {
     &svcca_dynamics_part,
     &svcca_head_part,
     &svcca_influence_part,
+    &svcca_intervals_part,
     &svcca_peers_part,
     &svcca_permutations_part,
     &svcca_samples_part,
@@ -132,6 +133,22 @@ static const struct tg_param params[] = {
     TG_P_INT_LIST(struct svcca_params, unit_subsets, 1, 1e9, "[]", "units",
                   "Sizes of random subsets of a layer's units: tell what share of each of its "
                   "leading SVCCA directions is a combination of so many."),
+    TG_P_ENUM(struct svcca_params, intervals, svcca_interval_names, "\"none\"",
+              "Intervals of every score and of differences between pairs, for the score that "
+              "ever more samples would give: jackknife leaves out one block of samples after "
+              "the other; bootstrap draws half of the blocks, again and again, without "
+              "repeated samples (which would raise every similarity). Both take the bias of "
+              "few samples off. Layers are not decomposed again. Not for measures that set samples "
+              "beside samples (cka_rbf and what is like it)."),
+    TG_P_INT(struct svcca_params, interval_blocks, 0, 1000, "0", "blocks",
+             "Into how many blocks of consecutive samples `intervals` cuts the samples; each "
+             "should be longer than samples depend on each other. 0: 20 for jackknife, 100 "
+             "for bootstrap. At most as many as there are samples; for bootstrap an even "
+             "number. Memory grows with them: three matrices of units by units a block."),
+    TG_P_INT(struct svcca_params, interval_replicates, 50, 100000, "1000", "",
+             "How many halves the bootstrap draws."),
+    TG_P_REAL(struct svcca_params, confidence, 0.5, 0.9999, "0.95", "",
+              "How often an interval is to hold the true value."),
 };
 
 static const struct tg_input inputs[] = {
@@ -203,6 +220,17 @@ static const struct tg_output outputs[] = {
      "score at least as high, itself counted) and p_family (that any pair reaches as high "
      "above its own mean, in sd: holds for all pairs of the job together). null where a score "
      "is not defined."},
+    {TG_OUT_VALUE, "intervals", "array", "",
+     "With `intervals`, one row a pair and score: a, b, score (its name in `pairs`), value, "
+     "corrected (less the bias of few samples), se, low and high (of the score that ever more "
+     "samples would give), undercovers (null; few-samples: fewer than 10 for each direction of "
+     "both layers; small-correlations: cca, svcca, pwcca, procrustes and shape where some "
+     "correlation may be 0). svcca keeps as many directions as for all samples."},
+    {TG_OUT_VALUE, "differences", "array", "",
+     "With `intervals`, one row a score and two pairs: a, b, other_a, other_b, score, "
+     "difference (of the pairs a, b and other_a, other_b), corrected, se, low, high and p "
+     "(two-sided, of no difference; not adjusted for their number). All pairs of up to 25 "
+     "pairs, else those that share a layer."},
     {TG_OUT_ARRAY, "influence_cka", "float64", "P,n",
      "With `influence`, linear CKA of each pair without each sample."},
     {TG_OUT_ARRAY, "influence_cka_debiased", "float64", "P,n",
@@ -320,6 +348,8 @@ static const struct tg_output outputs[] = {
     {TG_OUT_FIGURE, "null_spectrum", "", "",
      "Canonical correlations of the first 4 pairs, each with those that unrelated layers of "
      "its ranks would show."},
+    {TG_OUT_FIGURE, "intervals", "", "",
+     "With `intervals`, the scores of the first 12 pairs with their intervals."},
     {TG_OUT_FIGURE, "pwcca_heatmap", "", "",
      "With `pwcca` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "procrustes_heatmap", "", "",

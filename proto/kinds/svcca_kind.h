@@ -48,6 +48,10 @@ struct svcca_params {
     int64_t draws;
     struct tg_int_list unit_subsets;
     int64_t seed;
+    int intervals;
+    int64_t interval_blocks;
+    int64_t interval_replicates;
+    double confidence;
 };
 
 enum { SVCCA_MAX_PARTS = 16 };
@@ -167,6 +171,10 @@ bool svcca_put_chance(json_t *row, const char *measure, const struct tg_chance *
 /* The null of CKA, from that of the inner product of two Gram matrices. */
 struct tg_chance svcca_cka_chance(int64_t n, const struct tg_gram_trace *a,
                                   const struct tg_gram_trace *b);
+
+/* svcca_intervals.c */
+extern const char *const svcca_interval_names[]; /* NULL-terminated */
+extern const struct svcca_part svcca_intervals_part;
 
 /* svcca_permutations.c */
 extern const struct svcca_part svcca_permutations_part;

@@ -21,6 +21,11 @@ for a, b in [(0.5, 0.5), (1, 3), (0.5, 49), (7.5, 0.5), (30, 200), (450, 450), (
         x = mean + at * (mean * (1 - mean) / (a + b + 1)) ** 0.5
         if 0 < x < 1:
             lines.append(("beta_sf", x, (a, b), special.betainc(b, a, 1 - x)))
+for dof in [1, 2, 5, 19, 99, 999]:
+    for t in [0.01, 0.5, 1.96, 4.0, 30.0]:
+        lines.append(("t_two_sided", t, dof, 2 * special.stdtr(dof, -t)))
+    for p in [0.01, 0.25, 0.6, 0.975, 0.9995]:
+        lines.append(("t_quantile", p, dof, special.stdtrit(dof, p)))
 
 
 def row(name, x, shape, value):

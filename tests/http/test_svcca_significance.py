@@ -107,3 +107,69 @@ def test_the_seed_decides_what_is_drawn(wire: Wire) -> None:
     )
     assert [row["null_mean"] for row in one] != [row["null_mean"] for row in other]
     assert [row["value"] for row in one] == [row["value"] for row in other]
+
+
+def shared(n: int, seed: int) -> Dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 5)) @ rng.normal(size=(5, 5))
+    y = x[:, :4] + 0.5 * rng.normal(size=(n, 4))
+    return {"x": x, "y": y, "z": x[:, 1:] + 2 * rng.normal(size=(n, 4))}
+
+
+def test_a_jackknife_is_leaving_blocks_out(wire: Wire) -> None:
+    layers = shared(400, 21)
+    measures = ["cca", "procrustes", "regression"]
+    params = {"measures": measures, "intervals": "jackknife", "interval_blocks": 16}
+    result = result_of(wire, params, **layers)
+    rows = {(r["a"], r["b"], r["score"]): r for r in result["values"]["intervals"]}
+    assert len(rows) == 3 * 5
+    blocks = np.array_split(np.arange(400), 16)
+    for score in ("cca", "procrustes", "regression_a_to_b"):
+        whole = similarities(layers["x"], layers["y"])[score]
+        parts = np.array([similarities(*(np.delete(layers[k], b, axis=0) for k in "xy"))[score]
+                          for b in blocks])
+        pseudo = 16 * whole - 15 * parts
+        row, se = rows["x", "y", score], pseudo.std(ddof=1) / 4
+        assert row["corrected"] == pytest.approx(pseudo.mean(), abs=1e-9)
+        assert row["se"] == pytest.approx(se, rel=1e-6)
+        assert row["high"] - row["low"] == pytest.approx(2 * 2.1314495 * se, rel=1e-5)
+        assert row["undercovers"] is None
+    spec = wire.request("GET", result["figures"]["intervals"]["href"]).json()
+    assert len(spec["data"]["values"]) == 15
+
+
+def test_differences_are_paired(wire: Wire) -> None:
+    layers = shared(500, 22)
+    params = {"measures": ["cka"], "intervals": "bootstrap", "interval_replicates": 400}
+    values = result_of(wire, params, **layers)["values"]
+    single = {(r["a"], r["b"]): r for r in values["intervals"]}
+    row = values["differences"][0]
+    assert (row["a"], row["b"], row["other_a"], row["other_b"]) == ("x", "y", "x", "z")
+    first, second = single["x", "y"], single["x", "z"]
+    assert row["difference"] == pytest.approx(first["value"] - second["value"], abs=1e-12)
+    assert row["corrected"] == pytest.approx(first["corrected"] - second["corrected"], abs=1e-9)
+    assert row["low"] > 0
+    assert row["p"] < 0.01
+    # both pairs lose the same samples, so what they share falls out
+    assert row["se"] ** 2 != pytest.approx(first["se"] ** 2 + second["se"] ** 2, rel=1e-3)
+
+
+def test_few_samples_and_measures_without_intervals_are_told(wire: Wire) -> None:
+    rng = np.random.default_rng(23)
+    x, y = rng.normal(size=(40, 12)), rng.normal(size=(40, 12))
+    result = result_of(wire, {"intervals": "bootstrap"}, x=x, y=y)
+    rows = {row["score"]: row for row in result["values"]["intervals"]}
+    assert rows["cca"]["low"] is None  # 20 samples do not span 24 dimensions
+    assert rows["cka"]["low"] is not None
+    codes = {warning["code"] for warning in result["quality"]["warnings"]}
+    assert {"interval-unknown", "few-samples"} <= codes
+    body = {
+        "kind": "svcca",
+        "params": {"measures": ["cka_rbf"], "intervals": "jackknife"},
+        "inputs": {"a": inline(x), "b": inline(y)},
+    }
+    answer = wire.json("POST", "/v1/jobs", body)
+    assert answer.status == 422
+    error = answer.json()["errors"][0]
+    assert error["pointer"] == "/params/intervals"
+    assert "cka_debiased" in str(error) and "cka_rbf" in str(error)

@@ -12,6 +12,7 @@ Suite *err_suite(void);
 Suite *gram_suite(void);
 Suite *head_suite(void);
 Suite *influence_suite(void);
+Suite *interval_suite(void);
 Suite *layers_suite(void);
 Suite *layout_suite(void);
 Suite *linalg_suite(void);
@@ -42,6 +43,7 @@ int main(void)
         gram_suite,
         head_suite,
         influence_suite,
+        interval_suite,
         layers_suite,
         layout_suite,
         linalg_suite,

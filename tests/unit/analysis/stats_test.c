@@ -18,6 +18,10 @@ static double evaluate(const char *name, double x, double a, double b)
         return tg_normal_quantile(x);
     if (!strcmp(name, "chi2_sf"))
         return tg_chi2_sf(x, a);
+    if (!strcmp(name, "t_two_sided"))
+        return tg_t_two_sided(x, a);
+    if (!strcmp(name, "t_quantile"))
+        return tg_t_quantile(x, a);
     ck_assert_str_eq(name, "beta_sf");
     return tg_beta_sf(x, a, b);
 }
@@ -39,7 +43,7 @@ START_TEST(distributions_agree_with_scipy)
         lines++;
     }
     fclose(file);
-    ck_assert_int_gt(lines, 120);
+    ck_assert_int_gt(lines, 180);
 }
 END_TEST
 
@@ -58,6 +62,12 @@ START_TEST(limits_are_exact)
     ck_assert_double_eq(tg_beta_sf(-0.1, 1, 2), 1);
     ck_assert_double_eq(tg_beta_sf(1, 1, 2), 0);
     ck_assert(isnan(tg_beta_sf(0.5, 0, 2)));
+    ck_assert_double_eq(tg_t_two_sided(0, 3), 1);
+    ck_assert_double_eq(tg_t_two_sided(-INFINITY, 3), 0);
+    ck_assert(isnan(tg_t_two_sided(1, 0)));
+    ck_assert_double_eq(tg_t_quantile(0, 3), -INFINITY);
+    ck_assert_double_eq(tg_t_quantile(1, 3), INFINITY);
+    ck_assert(isnan(tg_t_quantile(1.1, 3)));
 }
 END_TEST
 

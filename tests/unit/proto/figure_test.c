@@ -203,6 +203,26 @@ START_TEST(test_bars)
 }
 END_TEST
 
+START_TEST(intervals_stand_below_each_other_in_their_order)
+{
+    static const struct tg_figure_interval bars[] = {{"z, y", "cka", 0.5, 0.4, 0.6},
+                                                     {"z, y", "cca", 0.7, NAN, 0.8},
+                                                     {"a, b", "cka", 0.1, 0, 0.2}};
+    json_t *spec = tg_figure_intervals("T", "X", bars, 3);
+    ck_assert_uint_eq(json_array_size(at(spec, "data/values")), 3);
+    expect_text(spec, "title", "T");
+    expect_text(spec, "encoding/x/title", "X");
+    expect_text(spec, "layer/0/encoding/x/title", "X");
+    expect_text(spec, "encoding/y/sort/0", "z, y");
+    expect_text(spec, "encoding/y/sort/1", "a, b");
+    ck_assert_uint_eq(json_array_size(at(spec, "encoding/y/sort")), 2);
+    expect_text(spec, "encoding/color/sort/1", "cca");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/0/high")), 0.6);
+    ck_assert(json_is_null(at(spec, "data/values/1/low")));
+    json_decref(spec);
+}
+END_TEST
+
 Suite *figure_suite(void)
 {
     Suite *suite = suite_create("figure");
@@ -217,6 +237,7 @@ Suite *figure_suite(void)
     tcase_add_test(shapes, a_path_may_have_an_expected_curve_behind_it);
     tcase_add_test(shapes, marks_of_bars_may_have_bands);
     tcase_add_test(shapes, test_bars);
+    tcase_add_test(shapes, intervals_stand_below_each_other_in_their_order);
     suite_add_tcase(suite, shapes);
     return suite;
 }

@@ -265,6 +265,34 @@ START_TEST(svcca_tells_which_samples_matter)
 }
 END_TEST
 
+START_TEST(svcca_gives_intervals_where_there_are_some)
+{
+    struct work work;
+    require_run(&work, "{\"kind\":\"svcca\",\"params\":{\"intervals\":\"jackknife\","
+                       "\"measures\":[\"cka\",\"regression\"],\"interval_blocks\":4},\"inputs\":"
+                       "{\"layers\":[" A8 "," A8 ",[[1],[2],[1],[4],[9],[2],[3],[1]]]}}");
+    json_t *table = json_object_get(work.result.values, "intervals");
+    ck_assert_uint_eq(json_array_size(table), 3 * 3); /* regression both ways */
+    const json_t *row = json_array_get(table, 0);     /* equal layers */
+    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "low")), 1, 1e-12);
+    ck_assert(json_is_null(json_object_get(row, "undercovers")));
+    table = json_object_get(work.result.values, "differences");
+    ck_assert_uint_eq(json_array_size(table), 3 * 3);
+    row = json_array_get(table, 3); /* of 0, 1 and 1, 2: cka */
+    double difference = json_real_value(json_object_get(row, "difference"));
+    double corrected = json_real_value(json_object_get(row, "corrected"));
+    double se = json_real_value(json_object_get(row, "se"));
+    ck_assert_double_gt(difference, 0);
+    ck_assert_double_gt(se, 0);
+    ck_assert_double_gt(corrected, json_real_value(json_object_get(row, "low")));
+    ck_assert(has_warning(&work.result, "interval-undercovers"));
+    release(&work);
+    assert_fault("{\"kind\":\"svcca\",\"params\":{\"intervals\":\"bootstrap\",\"measures\":"
+                 "[\"cka\",\"cka_rbf\"]},\"inputs\":{\"a\":" A8 ",\"b\":" A8 "}}",
+                 "/params/intervals", "sums over samples");
+}
+END_TEST
+
 START_TEST(svcca_tells_what_peers_print)
 {
     struct work work;
@@ -527,6 +555,7 @@ Suite *kinds_suite(void)
     tcase_add_test(svcca, svcca_refuses_what_it_cannot_compare);
     tcase_add_test(svcca, svcca_returns_directions);
     tcase_add_test(svcca, svcca_tells_which_samples_matter);
+    tcase_add_test(svcca, svcca_gives_intervals_where_there_are_some);
     tcase_add_test(svcca, svcca_tells_what_peers_print);
     tcase_add_test(svcca, svcca_is_told_what_axes_are);
     tcase_add_test(svcca, svcca_refuses_samples_that_are_not_the_same);

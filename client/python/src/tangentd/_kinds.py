@@ -343,6 +343,10 @@ class KindMethods:
         return_factors: bool = False,
         draws: int = 5,
         unit_subsets: Sequence[int] = (),
+        intervals: Literal["none", "jackknife", "bootstrap"] = "none",
+        interval_blocks: int = 0,
+        interval_replicates: int = 1000,
+        confidence: float = 0.95,
         name: Optional[str] = None,
         priority: Optional[Priority] = None,
         max_run_s: Optional[float] = None,
@@ -478,6 +482,22 @@ class KindMethods:
         unit_subsets : list, each integer from 1 to 1000000000, in units
             Sizes of random subsets of a layer's units: tell what share of each of its leading
             SVCCA directions is a combination of so many.
+        intervals : one of none, jackknife, bootstrap
+            Intervals of every score and of differences between pairs, for the score that ever
+            more samples would give: jackknife leaves out one block of samples after the other;
+            bootstrap draws half of the blocks, again and again, without repeated samples (which
+            would raise every similarity). Both take the bias of few samples off. Layers are not
+            decomposed again. Not for measures that set samples beside samples (cka_rbf and what
+            is like it).
+        interval_blocks : integer from 0 to 1000, in blocks
+            Into how many blocks of consecutive samples `intervals` cuts the samples; each
+            should be longer than samples depend on each other. 0: 20 for jackknife, 100 for
+            bootstrap. At most as many as there are samples; for bootstrap an even number.
+            Memory grows with them: three matrices of units by units a block.
+        interval_replicates : integer from 50 to 100000
+            How many halves the bootstrap draws.
+        confidence : number from 0.5 to 0.9999
+            How often an interval is to hold the true value.
         name : str, optional
             A name for people.
         priority : high, normal or low
@@ -539,6 +559,18 @@ class KindMethods:
                 shuffled scores), p (of a score at least as high, itself counted) and p_family
                 (that any pair reaches as high above its own mean, in sd: holds for all pairs of
                 the job together). null where a score is not defined.
+            intervals : value, array
+                With `intervals`, one row a pair and score: a, b, score (its name in `pairs`),
+                value, corrected (less the bias of few samples), se, low and high (of the score
+                that ever more samples would give), undercovers (null; few-samples: fewer than
+                10 for each direction of both layers; small-correlations: cca, svcca, pwcca,
+                procrustes and shape where some correlation may be 0). svcca keeps as many
+                directions as for all samples.
+            differences : value, array
+                With `intervals`, one row a score and two pairs: a, b, other_a, other_b, score,
+                difference (of the pairs a, b and other_a, other_b), corrected, se, low, high
+                and p (two-sided, of no difference; not adjusted for their number). All pairs of
+                up to 25 pairs, else those that share a layer.
             influence_cka : array, float64 (P,n)
                 With `influence`, linear CKA of each pair without each sample.
             influence_cka_debiased : array, float64 (P,n)
@@ -668,6 +700,8 @@ class KindMethods:
             null_spectrum : figure
                 Canonical correlations of the first 4 pairs, each with those that unrelated
                 layers of its ranks would show.
+            intervals : figure
+                With `intervals`, the scores of the first 12 pairs with their intervals.
             pwcca_heatmap : figure
                 With `pwcca` asked for, the same layer by layer.
             procrustes_heatmap : figure
@@ -747,6 +781,10 @@ class KindMethods:
                 "return_factors": return_factors,
                 "draws": draws,
                 "unit_subsets": unit_subsets,
+                "intervals": intervals,
+                "interval_blocks": interval_blocks,
+                "interval_replicates": interval_replicates,
+                "confidence": confidence,
             },
             {"layers": layers, "a": a, "b": b, "sample_ids": sample_ids, "head_weights": head_weights, "head_bias": head_bias, "labels": labels, "logits": logits},
             name=name,
