@@ -390,6 +390,24 @@ static enum tg_err by_gram(const struct making *job)
                            (size_t)basis->kept, scratch->work);
 }
 
+enum tg_err tg_basis_values(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
+                            const struct tg_basis *basis, double *s)
+{
+    int64_t m = basis->columns;
+    size_t d = (size_t)basis->d, ld = (size_t)m;
+    double *w = scratch->w;
+    TG_TRY(tg_syrk(ctx, TG_T, m, basis->n, 1, basis->x, d, 0, scratch->a, ld));
+    TG_TRY(tg_eigh_values(ctx, m, scratch->a, ld, w, scratch->work));
+    for (int64_t i = 0; i < m; i++)
+        s[i] = sqrt(fmax(w[m - 1 - i], 0));
+    if (w[0] * gram_condition * gram_condition >= w[m - 1])
+        return TG_OK;
+    if (basis->x != scratch->x)
+        memcpy(scratch->x, basis->x, (size_t)basis->n * d * sizeof(*basis->x));
+    TG_TRY(tg_qr(ctx, basis->n, m, scratch->x, d, scratch->a, ld, scratch->work));
+    return tg_svd(ctx, m, m, scratch->a, ld, s, NULL, 0, NULL, 0, scratch->work);
+}
+
 static enum tg_err require_room(const struct making *job, struct tg_report *report)
 {
     const struct tg_basis *basis = job->basis;

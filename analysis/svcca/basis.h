@@ -126,6 +126,15 @@ TG_MUST_CHECK enum tg_err tg_basis_decompose(const struct tg_ctx *ctx,
                                              struct tg_report *report);
 
 /*
+ * The singular values of a centred basis with columns, in units of the scaled x, descending
+ * in s[columns]; x stays as it is unless it is scratch->x. By X^T X where its condition
+ * allows, else by X = Q R. n d^2 FLOPs and O(d^3).
+ */
+TG_MUST_CHECK enum tg_err tg_basis_values(const struct tg_ctx *ctx,
+                                          const struct tg_basis_scratch *scratch,
+                                          const struct tg_basis *basis, double *s);
+
+/*
  * M = U_a^T U_b (a->kept x b->kept) into scratch->a, whether or not the two are formed;
  * `product`: X_a^T X_b if the caller has it, in scratch->b, or NULL. Overwrites scratch->b
  * and c.

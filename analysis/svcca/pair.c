@@ -72,7 +72,7 @@ double tg_pair_flops(const struct tg_svcca_options *options, unsigned needs, dou
     return flops;
 }
 
-/* rho descending, of the rows x cols block of m (ld columns). Overwrites scratch->b, c. */
+/* sigma descending, of the rows x cols block of m (ld columns). Overwrites scratch->b, c. */
 static enum tg_err singular_values(const struct tg_ctx *ctx, const double *m, int64_t ld,
                                    int64_t rows, int64_t cols,
                                    const struct tg_basis_scratch *scratch, double *rho)
@@ -97,17 +97,25 @@ static enum tg_err singular_values(const struct tg_ctx *ctx, const double *m, in
     return TG_OK;
 }
 
+enum tg_err tg_pair_correlations(const struct tg_ctx *ctx, const double *m, int64_t ld,
+                                 int64_t ka, int64_t kb,
+                                 const struct tg_basis_scratch *scratch, double *rho)
+{
+    TG_TRY(singular_values(ctx, m, ld, ka, kb, scratch, rho));
+    for (int64_t i = 0; i < least(ka, kb); i++)
+        rho[i] = fmin(rho[i], 1); /* above 1 by rounding only */
+    return TG_OK;
+}
+
 enum tg_err tg_pair_mean_rho(const struct tg_ctx *ctx, const double *m, int64_t ld, int64_t ka,
                              int64_t kb, const struct tg_basis_scratch *scratch, double *rho,
                              double *mean)
 {
     int64_t k = least(ka, kb);
     double sum = 0;
-    TG_TRY(singular_values(ctx, m, ld, ka, kb, scratch, rho));
-    for (int64_t i = 0; i < k; i++) {
-        rho[i] = fmin(rho[i], 1); /* above 1 by rounding only */
+    TG_TRY(tg_pair_correlations(ctx, m, ld, ka, kb, scratch, rho));
+    for (int64_t i = 0; i < k; i++)
         sum += rho[i];
-    }
     *mean = sum / (double)k;
     return TG_OK;
 }
@@ -151,21 +159,29 @@ static void compare_products(const struct tg_svcca_options *options, double prod
 }
 
 enum tg_err tg_pair_nuclear(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
-                            int64_t rows, int64_t cols, double norms, double *similarity)
+                            int64_t rows, int64_t cols, double *norm)
 {
     /* Small singular values count here as large ones do, so no squares are taken. */
     bool flip = rows > cols;
     int64_t k = flip ? cols : rows, wide = flip ? rows : cols;
-    double sum = 0;
     for (int64_t i = 0; i < k; i++)
         for (int64_t j = 0; j < wide; j++)
             scratch->b[i * wide + j] =
                 flip ? scratch->c[j * cols + i] : scratch->c[i * cols + j];
     TG_TRY(tg_svd(ctx, k, wide, scratch->b, (size_t)wide, scratch->w, NULL, 0, NULL, 0,
                   scratch->work));
+    *norm = 0;
     for (int64_t i = 0; i < k; i++)
-        sum += scratch->w[i];
-    *similarity = fmin(sum / norms, 1);
+        *norm += scratch->w[i];
+    return TG_OK;
+}
+
+enum tg_err tg_pair_aligned(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
+                            int64_t rows, int64_t cols, double norms, double *similarity)
+{
+    double norm;
+    TG_TRY(tg_pair_nuclear(ctx, scratch, rows, cols, &norm));
+    *similarity = fmin(norm / norms, 1);
     return TG_OK;
 }
 
@@ -192,7 +208,7 @@ static enum tg_err compare_shapes(const struct tg_ctx *ctx,
             scratch->c[i * b->kept + j] = stretch(options, a, i) / sqrt(a2) *
                                           (stretch(options, b, j) / sqrt(b2)) *
                                           scratch->a[i * b->kept + j];
-    return tg_pair_nuclear(ctx, scratch, a->kept, b->kept, 1, &pair->shape);
+    return tg_pair_aligned(ctx, scratch, a->kept, b->kept, 1, &pair->shape);
 }
 
 enum tg_err tg_pair_weigh(const struct tg_ctx *ctx, const struct tg_basis_scratch *scratch,
@@ -303,7 +319,7 @@ enum tg_err tg_pair_compare(const struct tg_ctx *ctx, const struct tg_svcca_opti
                              pair);
     }
     if (wants(options, TG_SVCCA_PROCRUSTES) && have) {
-        TG_TRY(tg_pair_nuclear(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
+        TG_TRY(tg_pair_aligned(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
                                &pair->procrustes));
         have = false; /* overwritten */
     }
@@ -319,7 +335,7 @@ enum tg_err tg_pair_compare(const struct tg_ctx *ctx, const struct tg_svcca_opti
                              scaled_norm2(a, true, b, true, scratch->a, rows, cols), a, b,
                              pair);
         if (wants(options, TG_SVCCA_PROCRUSTES))
-            TG_TRY(tg_pair_nuclear(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
+            TG_TRY(tg_pair_aligned(ctx, scratch, rows, cols, sqrt(a->norm2) * sqrt(b->norm2),
                                    &pair->procrustes));
     }
     pair->null_cca_mean_squared =

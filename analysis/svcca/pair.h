@@ -28,8 +28,8 @@ TG_MUST_CHECK enum tg_err tg_pair_compare(const struct tg_ctx *ctx,
                                           double *svcca_rho);
 
 /*
- * What scores are made of, for whoever has products of its own (resample.c). All overwrite
- * scratch->b and c and work.
+ * What scores are made of, for whoever has products of its own (resample.c, dft_pair.c). All
+ * overwrite scratch->b and c and work.
  */
 
 /* Mean of the k = min(ka, kb) singular values, descending in rho, of a block of M (ld). */
@@ -38,10 +38,22 @@ TG_MUST_CHECK enum tg_err tg_pair_mean_rho(const struct tg_ctx *ctx, const doubl
                                            const struct tg_basis_scratch *scratch, double *rho,
                                            double *mean);
 
-/* ||C||_* / norms for the rows x cols matrix in scratch->c. Overwrites scratch->w, too. */
+/* The same, one by one. */
+TG_MUST_CHECK enum tg_err tg_pair_correlations(const struct tg_ctx *ctx, const double *m,
+                                               int64_t ld, int64_t ka, int64_t kb,
+                                               const struct tg_basis_scratch *scratch,
+                                               double *rho);
+
+/* ||C||_* for the rows x cols matrix in scratch->c. Overwrites scratch->w, too. */
 TG_MUST_CHECK enum tg_err tg_pair_nuclear(const struct tg_ctx *ctx,
-                                          const struct tg_basis_scratch *scratch, int64_t rows,
-                                          int64_t cols, double norms, double *similarity);
+                                          const struct tg_basis_scratch *scratch,
+                                          int64_t rows, int64_t cols, double *norm);
+
+/* The similarity ||C||_* / norms of it, at most 1. */
+TG_MUST_CHECK enum tg_err tg_pair_aligned(const struct tg_ctx *ctx,
+                                          const struct tg_basis_scratch *scratch,
+                                          int64_t rows, int64_t cols, double norms,
+                                          double *similarity);
 
 /*
  * sum alpha_i rho_i / sum alpha_i with the weights of one side: alpha_i = sum_j |(L^T F)_ij|,

@@ -384,7 +384,7 @@ static enum tg_err compare_rotated(const struct tg_ctx *ctx, struct replicate *r
         for (int64_t j = 0; j < b->k; j++)
             lane->scratch.c[i * b->k + j] =
                 stretch(a, i) * lane->m[i * b->k + j] * stretch(b, j);
-    return tg_pair_nuclear(ctx, &lane->scratch, a->k, b->k,
+    return tg_pair_aligned(ctx, &lane->scratch, a->k, b->k,
                            sqrt(trace(a, lane->a)) * sqrt(trace(b, lane->b)),
                            &r->pair.procrustes);
 }
@@ -507,7 +507,7 @@ static enum tg_err compare_shapes(const struct tg_ctx *ctx, struct replicate *r)
     TG_TRY(partly_whiten(ctx, r, a, lane->a, lane->p_a, &a2));
     TG_TRY(partly_whiten(ctx, r, b, lane->b, lane->p_b, &b2));
     TG_TRY(turn(ctx, r, lane->w, a->k, b->k, lane->scratch.c));
-    return tg_pair_nuclear(ctx, &lane->scratch, a->k, b->k, sqrt(a2) * sqrt(b2),
+    return tg_pair_aligned(ctx, &lane->scratch, a->k, b->k, sqrt(a2) * sqrt(b2),
                            &r->pair.shape);
 }
 

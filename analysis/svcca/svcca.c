@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "svcca/pair.h"
+#include "svcca/run.h"
 #include "svcca/score.h"
 
 enum { DECOMPOSED = TG_BASIS_U | TG_BASIS_ALL | TG_BASIS_S | TG_BASIS_WHITE };
@@ -78,8 +79,7 @@ bool tg_svcca_has_spectra(const struct tg_svcca_options *options)
     return needs_of(options) & (TG_BASIS_S | TG_BASIS_U);
 }
 
-/* Sizes that everything else follows from. */
-static void size_up(const struct tg_svcca_layer *layers, size_t nlayers,
+void tg_run_size_up(const struct tg_svcca_layer *layers, size_t nlayers,
                     const struct tg_svcca_options *options, struct tg_svcca *svcca)
 {
     *svcca = (struct tg_svcca){.n = layers[0].mat.shape[0], .nlayers = (int64_t)nlayers};
@@ -92,7 +92,7 @@ static void size_up(const struct tg_svcca_layer *layers, size_t nlayers,
         tg_samples_held(&options->samples, options->measures, svcca->n, nlayers);
 }
 
-static void *take(struct tg_arena *arena, int64_t rows, int64_t cols, size_t size)
+void *tg_run_take(struct tg_arena *arena, int64_t rows, int64_t cols, size_t size)
 {
     size_t count;
     if (!tg_mul_ok((size_t)rows, (size_t)cols, &count))
@@ -100,19 +100,19 @@ static void *take(struct tg_arena *arena, int64_t rows, int64_t cols, size_t siz
     return tg_arena_alloc(arena, count, size);
 }
 
-static void layout_scratch(struct tg_arena *arena, int64_t n, int64_t d, unsigned needs,
+void tg_run_layout_scratch(struct tg_arena *arena, int64_t n, int64_t d, unsigned needs,
                            struct tg_basis_scratch *scratch)
 {
     size_t work = tg_basis_work(n, d, needs), pair = tg_pair_work(d);
-    scratch->x = take(arena, n, d, sizeof(double));
-    scratch->a = take(arena, d, d, sizeof(double));
-    scratch->b = take(arena, d, d, sizeof(double));
-    scratch->c = take(arena, d, d, sizeof(double));
-    scratch->w = take(arena, d, 1, sizeof(double));
-    scratch->shift = take(arena, d, 1, sizeof(double));
-    scratch->mean = take(arena, d, 1, sizeof(double));
-    scratch->peak = take(arena, d, 1, sizeof(double));
-    scratch->column = take(arena, d, 1, sizeof(int64_t));
+    scratch->x = tg_run_take(arena, n, d, sizeof(double));
+    scratch->a = tg_run_take(arena, d, d, sizeof(double));
+    scratch->b = tg_run_take(arena, d, d, sizeof(double));
+    scratch->c = tg_run_take(arena, d, d, sizeof(double));
+    scratch->w = tg_run_take(arena, d, 1, sizeof(double));
+    scratch->shift = tg_run_take(arena, d, 1, sizeof(double));
+    scratch->mean = tg_run_take(arena, d, 1, sizeof(double));
+    scratch->peak = tg_run_take(arena, d, 1, sizeof(double));
+    scratch->column = tg_run_take(arena, d, 1, sizeof(int64_t));
     scratch->work = tg_arena_alloc(arena, work > pair ? work : pair, sizeof(double));
 }
 
@@ -124,13 +124,38 @@ static void layout_layer(struct tg_arena *arena, const struct tg_svcca_options *
     bool leading = !(needs & TG_BASIS_ALL) && options->max_directions;
     memory->max_kept = leading && options->max_directions < d ? options->max_directions : d;
     if (takes.x)
-        memory->x = take(arena, n, d, sizeof(double));
+        memory->x = tg_run_take(arena, n, d, sizeof(double));
     if (takes.u)
-        memory->u = take(arena, n, memory->max_kept, sizeof(double));
+        memory->u = tg_run_take(arena, n, memory->max_kept, sizeof(double));
     if (takes.w)
-        memory->w = take(arena, d, d, sizeof(double));
+        memory->w = tg_run_take(arena, d, d, sizeof(double));
     if (takes.f)
-        memory->f = take(arena, d, d, sizeof(double));
+        memory->f = tg_run_take(arena, d, d, sizeof(double));
+}
+
+void tg_run_layout_results(struct tg_arena *arena, const struct tg_svcca_layer *layers,
+                           const struct tg_svcca_options *options, struct tg_svcca *svcca)
+{
+    int64_t l = svcca->nlayers, p = svcca->npairs, d = svcca->max_d;
+    svcca->name = tg_run_take(arena, l, 1, sizeof(*svcca->name));
+    svcca->basis = tg_run_take(arena, l, 1, sizeof(*svcca->basis));
+    svcca->samples = tg_run_take(arena, l, 1, sizeof(*svcca->samples));
+    svcca->pair = tg_run_take(arena, p, 1, sizeof(*svcca->pair));
+    svcca->singular_values = tg_run_take(arena, l, d, sizeof(double));
+    if (tg_svcca_keeps_correlations(svcca) && wants(options, TG_SVCCA_CCA))
+        svcca->cca_rho = tg_run_take(arena, p, d, sizeof(double));
+    if (tg_svcca_keeps_correlations(svcca) && wants(options, TG_SVCCA_SVCCA))
+        svcca->svcca_rho = tg_run_take(arena, p, d, sizeof(double));
+    for (int i = 0; i < TG_SVCCA_MEASURES; i++)
+        if (wants(options, (enum tg_svcca_measure)i))
+            svcca->matrix[i] = tg_run_take(arena, l, l, sizeof(double));
+    for (int64_t i = 0; i < l && svcca->name && svcca->basis && svcca->singular_values; i++) {
+        svcca->name[i] = layers[i].name;
+        svcca->basis[i] = (struct tg_basis){.name = layers[i].name,
+                                            .n = svcca->n,
+                                            .d = layers[i].mat.shape[1],
+                                            .s = svcca->singular_values + i * d};
+    }
 }
 
 /* What layers are made with. */
@@ -144,42 +169,30 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_svcca_layer *l
                           const struct tg_svcca_options *options, struct tg_svcca *svcca,
                           struct scratch *scratch)
 {
-    int64_t n = svcca->n, l = svcca->nlayers, p = svcca->npairs, d = svcca->max_d;
     unsigned needs = needs_of(options);
-    svcca->name = take(arena, l, 1, sizeof(*svcca->name));
-    svcca->basis = take(arena, l, 1, sizeof(*svcca->basis));
-    svcca->samples = take(arena, l, 1, sizeof(*svcca->samples));
-    svcca->pair = take(arena, p, 1, sizeof(*svcca->pair));
-    svcca->singular_values = take(arena, l, d, sizeof(double));
-    if (tg_svcca_keeps_correlations(svcca) && wants(options, TG_SVCCA_CCA))
-        svcca->cca_rho = take(arena, p, d, sizeof(double));
-    if (tg_svcca_keeps_correlations(svcca) && wants(options, TG_SVCCA_SVCCA))
-        svcca->svcca_rho = take(arena, p, d, sizeof(double));
-    for (int i = 0; i < TG_SVCCA_MEASURES; i++)
-        if (wants(options, (enum tg_svcca_measure)i))
-            svcca->matrix[i] = take(arena, l, l, sizeof(double));
-    for (int64_t i = 0; i < l; i++) {
-        struct tg_basis basis = {.name = layers[i].name, .n = n, .d = layers[i].mat.shape[1]};
-        layout_layer(arena, options, n, basis.d, needs, &basis.memory);
-        basis.x_row2 = take(arena, n, 1, sizeof(double));
+    int64_t n = svcca->n, d = svcca->max_d;
+    tg_run_layout_results(arena, layers, options, svcca);
+    for (int64_t i = 0; i < svcca->nlayers; i++) {
+        int64_t units = layers[i].mat.shape[1];
+        struct tg_basis_memory memory = {0};
         struct tg_samples samples;
-        tg_samples_layout(arena, &options->samples, options->measures, n, basis.d,
+        layout_layer(arena, options, n, units, needs, &memory);
+        double *row2 = tg_run_take(arena, n, 1, sizeof(*row2));
+        tg_samples_layout(arena, &options->samples, options->measures, n, units,
                           svcca->tables_held, &samples);
-        if (svcca->name && svcca->basis && svcca->samples && svcca->singular_values) {
-            basis.s = svcca->singular_values + i * d;
-            svcca->name[i] = layers[i].name;
-            svcca->basis[i] = basis;
+        if (svcca->basis && svcca->samples) {
+            svcca->basis[i].memory = memory;
+            svcca->basis[i].x_row2 = row2;
             svcca->samples[i] = samples;
         }
     }
-    layout_scratch(arena, n, d, needs, &scratch->basis);
+    tg_run_layout_scratch(arena, n, d, needs, &scratch->basis);
     tg_samples_layout_scratch(arena, &options->samples, options->measures, n, d,
                               svcca->tables_held, &scratch->samples);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
-/* The p-th pair to compare. */
-static struct tg_svcca_compared compared(const struct tg_svcca_options *options,
+struct tg_svcca_compared tg_run_compared(const struct tg_svcca_options *options,
                                          const struct tg_svcca *svcca, int64_t p)
 {
     if (options->compared)
@@ -226,7 +239,7 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
     unsigned needs = needs_of(options);
     if (!arena)
         return TG_NOMEM;
-    size_up(layers, nlayers, options, &svcca);
+    tg_run_size_up(layers, nlayers, options, &svcca);
     enum tg_err err = layout(arena, layers, options, &svcca, &scratch);
     *cost = (struct tg_svcca_cost){.bytes = tg_arena_high_water(arena)};
     tg_arena_free(arena);
@@ -239,7 +252,7 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
         cost->read_bytes += n * d * (double)tg_dtype_size(layers[i].mat.dtype);
     }
     for (int64_t p = 0; p < svcca.npairs; p++) {
-        struct tg_svcca_compared pair = compared(options, &svcca, p);
+        struct tg_svcca_compared pair = tg_run_compared(options, &svcca, p);
         double da = (double)layers[pair.a].mat.shape[1], db = (double)layers[pair.b].mat.shape[1];
         double ka = expected_directions(options, needs, da);
         double kb = expected_directions(options, needs, db);
@@ -275,8 +288,7 @@ static enum tg_err make_layer(const struct tg_ctx *ctx, const struct tg_svcca_la
     return TG_OK;
 }
 
-/* Both halves of the matrices of measures. */
-static void fill_cells(const struct tg_svcca_options *options, const struct tg_svcca *svcca,
+void tg_run_fill_cells(const struct tg_svcca_options *options, const struct tg_svcca *svcca,
                        const struct tg_svcca_pair *pair)
 {
     int64_t l = svcca->nlayers;
@@ -293,8 +305,7 @@ static void fill_cells(const struct tg_svcca_options *options, const struct tg_s
     }
 }
 
-/* NaN, and 1 on the diagonal of each layer that changes. */
-static void clear_matrices(const struct tg_svcca *svcca)
+void tg_run_clear_matrices(const struct tg_svcca *svcca)
 {
     int64_t l = svcca->nlayers;
     for (int i = 0; i < TG_SVCCA_MEASURES; i++)
@@ -325,8 +336,7 @@ static enum tg_err make_pair(const struct tg_ctx *ctx, const struct tg_svcca_opt
     return TG_OK;
 }
 
-/* The matrices so far, for those who watch. */
-static void show(const struct tg_ctx *ctx, const struct tg_svcca *svcca)
+void tg_run_show(const struct tg_ctx *ctx, const struct tg_svcca *svcca)
 {
     static const char *const names[TG_SVCCA_MEASURES] = {
         "cca",        "svcca", "cka",        "cka_debiased", "pwcca",
@@ -340,16 +350,16 @@ static void show(const struct tg_ctx *ctx, const struct tg_svcca *svcca)
 static enum tg_err make_pairs(const struct tg_ctx *ctx, const struct tg_svcca_options *options,
                               const struct scratch *scratch, const struct tg_svcca *svcca)
 {
-    clear_matrices(svcca);
+    tg_run_clear_matrices(svcca);
     for (int64_t p = 0; p < svcca->npairs; p++) {
-        struct tg_svcca_compared at = compared(options, svcca, p);
+        struct tg_svcca_compared at = tg_run_compared(options, svcca, p);
         svcca->pair[p] = tg_svcca_pair_unknown(at.a, at.b);
         TG_TRY(tg_ctx_poll(ctx));
         TG_TRY(make_pair(ctx, options, scratch, svcca, p));
-        fill_cells(options, svcca, &svcca->pair[p]);
+        tg_run_fill_cells(options, svcca, &svcca->pair[p]);
         tg_ctx_progress(ctx, "comparing", (double)(p + 1), (double)svcca->npairs, "pairs");
         if (p + 1 == svcca->npairs || at.b == svcca->nlayers - 1)
-            show(ctx, svcca);
+            tg_run_show(ctx, svcca);
     }
     return TG_OK;
 }
@@ -359,7 +369,7 @@ enum tg_err tg_svcca_run(const struct tg_ctx *ctx, const struct tg_svcca_layer *
                          struct tg_svcca *svcca, struct tg_report *report)
 {
     struct scratch scratch = {0};
-    size_up(layers, nlayers, options, svcca);
+    tg_run_size_up(layers, nlayers, options, svcca);
     TG_TRY(layout(ctx->arena, layers, options, svcca, &scratch));
     for (int64_t i = 0; i < svcca->nlayers; i++) {
         tg_ctx_progress(ctx, "decomposing", (double)i, (double)nlayers, "layers");

@@ -61,7 +61,13 @@ static const struct tg_param params[] = {
         struct svcca_params, reduction, svcca_reduction_names, "\"flatten\"",
         "What becomes of the positions (steps, or places in an image) of layers that have "
         "some: flatten makes a unit at each position a unit of its own, samples makes each "
-        "position of a sample a sample, mean takes the mean over positions."),
+        "position of a sample a sample, mean takes the mean over positions. dft compares "
+        "Fourier coefficients frequency by frequency, each samples x units, which is what "
+        "flatten gives where data are closed under (circular) translation, and much cheaper; "
+        "`off_block` in quality tells how far they are from it. Maps of other sizes are "
+        "compared on the frequencies that both have, those below the Nyquist frequency of "
+        "the smaller; layers of two axes have frequency 0 alone. Not with pwcca, nor with "
+        "what is made of whole layers: directions, influence, permutations, compare_with."),
     TG_P_ENUM_LIST(
         struct svcca_params, compare_with, svcca_peer_names, "[]",
         "Also tell what other programs print for the same pairs, and why it differs: "
@@ -204,7 +210,10 @@ static const struct tg_output outputs[] = {
      "by Bartlett's and Lawley's test). They hold for Gaussian data; for every cka, null_mean "
      "and null_sd for any data under permutation of its samples (cka_minibatch: within the "
      "batches). The p of linear cka takes "
-     "singular values, and is null where no measure needs those; the other kinds' is null."},
+     "singular values, and is null where no measure needs those; the other kinds' is null. "
+     "With `reduction` dft, scores are sums over the frequencies that both layers have, "
+     "debiased ones frequency by frequency, and of the columns on chance there is "
+     "null_cca_mean_squared."},
     {TG_OUT_VALUE, "peers", "array", "",
      "With `compare_with`, one row a pair and number: a, b, peer, measure, sense "
      "(similarity or distance), value (null where the peer stops or prints rounding noise), "
@@ -327,6 +336,11 @@ static const struct tg_output outputs[] = {
      "0. Left out, with a warning, where all pairs together have too many."},
     {TG_OUT_ARRAY, "svcca_correlations", "float64", "P,D",
      "The same for the directions that SVCCA keeps by `rule`."},
+    {TG_OUT_ARRAY, "frequency_correlations", "float64", "P,H,W",
+     "With `reduction` dft, the mean canonical correlation of each pair at each frequency, in the "
+     "order of numpy.fft.fftfreq on the largest map H x W; NaN where a layer has it not."},
+    {TG_OUT_ARRAY, "frequency_energy", "float64", "L,H,W",
+     "With `reduction` dft, the share of each layer's variance at each frequency."},
     {TG_OUT_ARRAY, "direction_variates", "float64", "P,2,n,k",
      "With `return_directions`, values of each direction on every sample, norm 1, of both "
      "layers of a pair; arrays of directions are padded with 0."},
@@ -380,6 +394,9 @@ static const struct tg_output outputs[] = {
      "With `cka_rbf_debiased` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "cka_minibatch_heatmap", "", "",
      "With `cka_minibatch` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "frequency_curve", "", "",
+     "With `reduction` dft, the mean canonical correlation of the first 8 pairs by frequency, "
+     "in cycles a map, over all directions of it."},
     {TG_OUT_FIGURE, "spectrum", "", "",
      "Singular values of each layer, of the first 12 layers."},
     {TG_OUT_QUALITY, "layers", "array", "",
@@ -389,6 +406,12 @@ static const struct tg_output outputs[] = {
      "orthogonality_error (largest entry of U^T U - I; null where U was not formed)."},
     {TG_OUT_QUALITY, "correlation_error", "number", "",
      "The largest error of all layers: canonical correlations are about as accurate."},
+    {TG_OUT_QUALITY, "off_block", "array", "",
+     "With `reduction` dft, one row a layer: name, share (of the squared covariance of its "
+     "entries, what lies between different frequencies; 0 where data are closed under "
+     "translation), unbiased (the same less what so many samples show by chance: 0 for "
+     "stationary data), share_sd and unbiased_sd (standard errors, for both are estimated by "
+     "16 fixed Gaussian probes). From 0.1 on there is a warning."},
 };
 
 static void check_pair_inputs(const struct tg_job_input *layers,
@@ -412,6 +435,31 @@ static void check_pair_inputs(const struct tg_job_input *layers,
                      "One layer has nothing to be compared with; give at least two.");
 }
 
+static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_arena *arena,
+                           struct svcca_work *work, struct tg_svcca_cost *cost);
+
+/* With reduction "dft" nothing can be had that is made of layers or bases. */
+static void check_parts(const struct tg_job *job, struct tg_report *report)
+{
+    struct svcca_work work;
+    struct tg_svcca_cost cost;
+    if (!svcca_is_dft(job->params) || report->count)
+        return;
+    struct tg_arena *arena = tg_arena_new_measuring();
+    enum tg_err err = arena ? prepare(job, 1, arena, &work, &cost) : TG_NOMEM;
+    if (err)
+        tg_fault_add(report, err, "/params/reduction", "There is no memory to check this.");
+    else if (work.refused)
+        tg_fault_add_value(
+            report, TG_INVALID, "/params/reduction", "dft", "flatten, samples, mean",
+            "Reduction \"dft\" gives scores and what follows from them. Directions, influence, "
+            "permutations, compare_with and what else is made of whole layers go with other "
+            "reductions.");
+    if (arena)
+        svcca_release(&work);
+    tg_arena_free(arena);
+}
+
 static void check(const struct tg_job *job, struct tg_report *report)
 {
     const struct tg_job_input *layers = tg_job_input(job, "layers");
@@ -424,15 +472,22 @@ static void check(const struct tg_job *job, struct tg_report *report)
     svcca_check_layers(job, report);
     svcca_check_ids(job, report);
     svcca_check_grid(job, report);
+    svcca_check_dft(job, report);
     for (size_t i = 0; parts[i]; i++)
         if (parts[i]->check)
             parts[i]->check(job, report);
+    check_parts(job, report);
 }
 
 void svcca_add_hook(struct svcca_work *work, const struct tg_svcca_hook *hook)
 {
     work->hook[work->options.nhooks++] = *hook;
     work->options.hook = work->hook;
+}
+
+static bool goes_with(const struct svcca_params *p, const struct svcca_part *part)
+{
+    return !svcca_is_dft(p) || part->of_scores;
 }
 
 /*
@@ -454,10 +509,23 @@ static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_a
                                               .shape_alpha = p->shape_alpha,
                                               .max_directions = p->max_directions};
     TG_TRY(svcca_collect(work));
-    for (size_t i = 0; parts[i]; i++)
-        if (parts[i]->prepare)
-            TG_TRY(parts[i]->prepare(work, i, arena, cost));
+    for (size_t i = 0; parts[i]; i++) {
+        size_t before = tg_arena_used(arena);
+        if (!parts[i]->prepare)
+            continue;
+        TG_TRY(parts[i]->prepare(work, i, arena, cost));
+        work->refused = work->refused || (!goes_with(p, parts[i]) &&
+                                          (work->options.nhooks || tg_arena_used(arena) > before));
+    }
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
+}
+
+/* What the scores alone cost. */
+static enum tg_err cost_of_scores(const struct svcca_work *work, struct tg_svcca_cost *cost)
+{
+    if (svcca_is_dft(work->params))
+        return tg_dft_cost(work->layers, work->places, work->nlayers, &work->options, cost);
+    return tg_svcca_cost(work->layers, work->nlayers, &work->options, cost);
 }
 
 static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
@@ -470,7 +538,7 @@ static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
         return TG_NOMEM;
     enum tg_err err = prepare(job, lanes, arena, &work, &extra);
     if (!err)
-        err = tg_svcca_cost(work.layers, work.nlayers, &work.options, &scores);
+        err = cost_of_scores(&work, &scores);
     if (!err)
         *cost = (struct tg_cost){.peak_bytes = scores.bytes + tg_arena_high_water(arena),
                                  .flops = scores.flops + extra.flops,
@@ -480,20 +548,30 @@ static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
     return err;
 }
 
+static enum tg_err run_scores(struct svcca_work *work, const struct tg_ctx *ctx,
+                              struct tg_report *report)
+{
+    if (svcca_is_dft(work->params))
+        return tg_dft_run(ctx, work->layers, work->places, work->nlayers, &work->options,
+                          &work->svcca, &work->dft, report);
+    return tg_svcca_run(ctx, work->layers, work->nlayers, &work->options, &work->svcca, report);
+}
+
 static enum tg_err run_work(struct svcca_work *work, const struct tg_ctx *ctx,
                             struct tg_result *result)
 {
     struct tg_report report;
     tg_report_init(&report);
     work->report = &report;
-    enum tg_err err = tg_svcca_run(ctx, work->layers, work->nlayers, &work->options,
-                                   &work->svcca, &report);
+    enum tg_err err = run_scores(work, ctx, &report);
     if (report.count)
         tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
     TG_TRY(err);
     svcca_put_scores(work, result);
+    if (svcca_is_dft(work->params))
+        TG_TRY(svcca_put_dft(work, result));
     for (size_t i = 0; parts[i]; i++)
-        if (parts[i]->finish)
+        if (parts[i]->finish && goes_with(work->params, parts[i]))
             TG_TRY(parts[i]->finish(work, i, ctx, result));
     return tg_result_failed(result) ? TG_NOMEM : TG_OK;
 }

@@ -418,4 +418,4 @@ static enum tg_err finish(const struct svcca_work *work, size_t place,
 }
 
 const struct svcca_part svcca_dynamics_part = {
-    .check = check, .prepare = prepare, .finish = finish};
+    .check = check, .prepare = prepare, .finish = finish, .of_scores = true};

@@ -95,12 +95,14 @@ enum tg_err svcca_collect(struct svcca_work *work)
     work->layers = calloc(n, sizeof(*work->layers));
     work->bound = calloc(n, sizeof(*work->bound));
     work->fold = calloc(n, sizeof(*work->fold));
-    if (!work->layers || !work->bound || !work->fold)
+    work->places = calloc(n, sizeof(*work->places));
+    if (!work->layers || !work->bound || !work->fold || !work->places)
         return TG_NOMEM;
     for (size_t i = 0; i < n; i++) {
         work->bound[i] = svcca_layer(work->job, i, &work->layers[i].name);
-        if (!svcca_fold(work->params, &work->bound[i]->mat, &work->fold[i],
-                        &work->layers[i].mat))
+        const struct tg_mat *array = &work->bound[i]->mat;
+        if (!svcca_fold(work->params, array, &work->fold[i], &work->layers[i].mat) ||
+            !svcca_places(work->params, array, &work->places[i]))
             TG_BUG("a layer that check() would have refused");
         room += room_of(work->bound[i]);
     }
@@ -128,6 +130,7 @@ void svcca_release(struct svcca_work *work)
     free(work->layers);
     free(work->bound);
     free(work->fold);
+    free(work->places);
     free(work->text);
     free(work->compared);
 }

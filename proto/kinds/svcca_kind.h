@@ -13,6 +13,7 @@
 #ifndef TG_KINDS_SVCCA_KIND_H
 #define TG_KINDS_SVCCA_KIND_H
 
+#include "svcca/dft.h"
 #include "svcca/layout.h"
 #include "svcca/null.h"
 #include "svcca/svcca.h"
@@ -65,13 +66,16 @@ struct svcca_work {
     const struct tg_bound **bound; /* what each came from */
     char *text;                    /* labels and keys */
     struct tg_fold *fold;          /* what the layers' matrices are read through */
+    struct tg_places *places;      /* how they are laid out */
     struct tg_svcca_compared *compared;
     size_t nlayers;
     struct tg_svcca_options options; /* hook points at the hooks below */
     struct tg_svcca_hook hook[SVCCA_MAX_PARTS];
+    bool refused;                    /* a part was asked for that the reduction has not */
     void *state[SVCCA_MAX_PARTS];    /* a part's own, by its place in the list */
     struct tg_report *report;        /* for what hooks find wrong; NULL for estimate() */
     struct tg_svcca svcca;           /* once tg_svcca_run() has returned */
+    struct tg_dft dft;               /* and with reduction "dft" tg_dft_run() */
 };
 
 /* Functions that a part does not have are NULL. */
@@ -88,6 +92,8 @@ struct svcca_part {
     /* Put into the result what the hooks found. For every job: see whether it was asked. */
     enum tg_err (*finish)(const struct svcca_work *work, size_t place,
                           const struct tg_ctx *ctx, struct tg_result *result);
+    /* Reads scores alone, no bases and no layers: goes with reduction "dft", too. */
+    bool of_scores;
 };
 
 /* The layers and the pairs of a job; TG_NOMEM. svcca_release() also after a failure. */
@@ -130,6 +136,16 @@ void svcca_check_layers(const struct tg_job *job, struct tg_report *report);
 /* The matrix that the job's layout and reduction make of a layer; false on a fault. */
 bool svcca_fold(const struct svcca_params *p, const struct tg_mat *array,
                 struct tg_fold *fold, struct tg_mat *view);
+
+/* How a layer is laid out; false on a fault. */
+bool svcca_places(const struct svcca_params *p, const struct tg_mat *array,
+                  struct tg_places *places);
+
+/* svcca_dft.c: reduction "dft" (svcca/dft.h); its arrays, figure and warning. */
+bool svcca_is_dft(const struct svcca_params *p);
+void svcca_check_dft(const struct tg_job *job, struct tg_report *report);
+TG_MUST_CHECK enum tg_err svcca_put_dft(const struct svcca_work *work,
+                                        struct tg_result *result);
 
 /* svcca_ids.c: faults of `sample_ids`. */
 void svcca_check_ids(const struct tg_job *job, struct tg_report *report);

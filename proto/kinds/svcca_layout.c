@@ -9,7 +9,7 @@ enum { MIN_ROWS = 4 /* debiased CKA divides by (n - 1)(n - 2) and n (n - 3) */ }
 
 /* The first one takes arrays of two axes only; the others are enum tg_layout. */
 const char *const svcca_layout_names[] = {"auto", "nd", "ntd", "nchw", "nhwc", NULL};
-const char *const svcca_reduction_names[] = {"flatten", "samples", "mean", NULL};
+const char *const svcca_reduction_names[] = {"flatten", "samples", "mean", "dft", NULL};
 
 static enum tg_layout layout_of(const struct svcca_params *p)
 {
@@ -20,6 +20,12 @@ bool svcca_fold(const struct svcca_params *p, const struct tg_mat *array,
                 struct tg_fold *fold, struct tg_mat *view)
 {
     return tg_layout_fold(array, layout_of(p), (enum tg_reduction)p->reduction, fold, view);
+}
+
+bool svcca_places(const struct svcca_params *p, const struct tg_mat *array,
+                  struct tg_places *places)
+{
+    return tg_layout_places(array, layout_of(p), places);
 }
 
 static void add_fault(struct tg_report *report, const struct tg_bound *layer,
@@ -78,7 +84,12 @@ static void refuse_rows(const struct svcca_params *p, const struct tg_bound *lay
 static void refuse_columns(const struct svcca_params *p, const struct tg_bound *layer,
                            struct tg_report *report)
 {
-    add_fault(report, layer, "at least as many rows as columns",
+    if (svcca_is_dft(p))
+        add_fault(report, layer, "at least as many samples as units",
+                  "With reduction \"dft\" every frequency is a matrix of samples x units, and "
+                  "this layer has more units than samples. Give more samples.");
+    else
+        add_fault(report, layer, "at least as many rows as columns",
               p->layout <= TG_LAYOUT_ND + 1
                   ? "Rows are samples and columns are units, and this array has fewer rows "
                     "than columns. Transpose it if units came first; give a flattened "
@@ -92,7 +103,8 @@ static void check_layer(const struct svcca_params *p, const struct tg_bound *lay
 {
     struct tg_fold fold;
     struct tg_mat view, first_view;
-    if (!svcca_fold(p, &layer->mat, &fold, &view)) {
+    struct tg_places places;
+    if (!svcca_fold(p, &layer->mat, &fold, &view) || !svcca_places(p, &layer->mat, &places)) {
         refuse_axes(p, layer, report);
         return;
     }
@@ -102,7 +114,7 @@ static void check_layer(const struct svcca_params *p, const struct tg_bound *lay
                   "Rows are samples, and at least 4 are needed.");
     else if (svcca_fold(p, &first->mat, &fold, &first_view) && rows != first_view.shape[0])
         refuse_rows(p, layer, first, rows, first_view.shape[0], report);
-    if (view.shape[1] > rows)
+    if ((svcca_is_dft(p) ? places.units : view.shape[1]) > rows)
         refuse_columns(p, layer, report);
 }
 

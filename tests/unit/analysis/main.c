@@ -23,6 +23,7 @@ Suite *permute_suite(void);
 Suite *rng_suite(void);
 Suite *selection_suite(void);
 Suite *stats_suite(void);
+Suite *svcca_dft_suite(void);
 Suite *svcca_null_suite(void);
 Suite *svcca_numerics_suite(void);
 Suite *svcca_samples_suite(void);
@@ -54,6 +55,7 @@ int main(void)
         rng_suite,
         selection_suite,
         stats_suite,
+        svcca_dft_suite,
         svcca_null_suite,
         svcca_numerics_suite,
         svcca_samples_suite,

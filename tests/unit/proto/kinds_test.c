@@ -331,6 +331,45 @@ START_TEST(svcca_is_told_what_axes_are)
 }
 END_TEST
 
+/* 4 samples of 2 x 2 maps, (samples, channels, height, width). */
+#define MAPS "[[[[1,0],[2,5]]],[[[3,1],[0,2]]],[[[0,4],[1,1]]],[[[2,2],[7,3]]]]"
+#define DFT(params, x, y)                                                                \
+    "{\"kind\":\"svcca\",\"params\":{\"layout\":\"nchw\",\"reduction\":\"dft\"" params     \
+    "},\"inputs\":{\"layers\":[" x "," y "]}}"
+
+START_TEST(svcca_compares_frequencies)
+{
+    const struct tg_output curve = {TG_OUT_FIGURE, "frequency_curve", "", "", ""};
+    struct work work;
+    require_run(&work, DFT("", MAPS, "[[1],[3],[2],[9]]"));
+    const json_t *row = json_array_get(json_object_get(work.result.values, "pairs"), 0);
+    /* one unit against the sums of maps, 8, 6, 6, 14 */
+    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "cca")),
+                            36.5 / sqrt(43 * 38.75), 1e-14);
+    ck_assert_ptr_null(json_object_get(row, "cca_p"));
+    ck_assert_uint_eq(json_array_size(json_object_get(work.result.quality, "off_block")), 2);
+    ck_assert(holds(&work.result, &curve));
+    release(&work);
+}
+END_TEST
+
+START_TEST(svcca_refuses_what_frequencies_have_not)
+{
+    assert_fault(DFT(",\"measures\":[\"cca\",\"pwcca\"]", MAPS, MAPS), "/params/measures",
+                 "no meaning frequency by frequency");
+    assert_fault(DFT(",\"influence\":true", MAPS, MAPS), "/params/reduction",
+                 "gives scores and what follows");
+    assert_fault(DFT(",\"return_directions\":2", MAPS, MAPS), "/params/reduction",
+                 "whole layers");
+    assert_fault(DFT(",\"permutations\":10", MAPS, MAPS), "/params/reduction",
+                 "whole layers");
+    assert_fault(DFT(",\"compare_with\":[\"anatome\"]", MAPS, MAPS), "/params/reduction",
+                 "whole layers");
+    assert_fault(DFT("", MAPS, "[[1,2,3,4,5],[3,1,2,2,2],[2,0,1,0,1],[9,1,1,2,4]]"),
+                 "/inputs/layers/1", "more units than samples");
+}
+END_TEST
+
 #define WITH_IDS(x, y)                                                                   \
     "{\"kind\":\"svcca\",\"inputs\":{\"layers\":{\"x\":[[1],[2],[3],[5]],"               \
     "\"y\":[[1],[0],[3],[5]]},\"sample_ids\":{\"x\":" x "," y "}}}"
@@ -558,6 +597,8 @@ Suite *kinds_suite(void)
     tcase_add_test(svcca, svcca_gives_intervals_where_there_are_some);
     tcase_add_test(svcca, svcca_tells_what_peers_print);
     tcase_add_test(svcca, svcca_is_told_what_axes_are);
+    tcase_add_test(svcca, svcca_compares_frequencies);
+    tcase_add_test(svcca, svcca_refuses_what_frequencies_have_not);
     tcase_add_test(svcca, svcca_refuses_samples_that_are_not_the_same);
     tcase_add_test(svcca, svcca_gives_only_the_measures_asked_for);
     tcase_add_test(svcca, svcca_compares_a_grid_as_it_is_told);

@@ -321,7 +321,7 @@ class KindMethods:
         both_rules: bool = False,
         rank_tolerance: float = 0,
         layout: Literal["auto", "nd", "ntd", "nchw", "nhwc"] = "auto",
-        reduction: Literal["flatten", "samples", "mean"] = "flatten",
+        reduction: Literal["flatten", "samples", "mean", "dft"] = "flatten",
         compare_with: Sequence[Literal["google_cca", "google_pwcca", "anatome", "resi", "kornblith"]] = (
         ),
         google_epsilon: float = 1e-10,
@@ -410,10 +410,16 @@ class KindMethods:
             nchw (samples, channels, height, width), nhwc (samples, height, width, channels).
             Arrays of two axes are (samples, units) in any layout; auto takes no others, and
             none with more units than samples, which are mostly transposed.
-        reduction : one of flatten, samples, mean
+        reduction : one of flatten, samples, mean, dft
             What becomes of the positions (steps, or places in an image) of layers that have
             some: flatten makes a unit at each position a unit of its own, samples makes each
-            position of a sample a sample, mean takes the mean over positions.
+            position of a sample a sample, mean takes the mean over positions. dft compares
+            Fourier coefficients frequency by frequency, each samples x units, which is what
+            flatten gives where data are closed under (circular) translation, and much cheaper;
+            `off_block` in quality tells how far they are from it. Maps of other sizes are
+            compared on the frequencies that both have, those below the Nyquist frequency of the
+            smaller; layers of two axes have frequency 0 alone. Not with pwcca, nor with what is
+            made of whole layers: directions, influence, permutations, compare_with.
         compare_with : list of distinct names out of google_cca, google_pwcca, anatome, resi,
             kornblith
             Also tell what other programs print for the same pairs, and why it differs:
@@ -543,7 +549,9 @@ class KindMethods:
                 Lawley's test). They hold for Gaussian data; for every cka, null_mean and
                 null_sd for any data under permutation of its samples (cka_minibatch: within the
                 batches). The p of linear cka takes singular values, and is null where no
-                measure needs those; the other kinds' is null.
+                measure needs those; the other kinds' is null. With `reduction` dft, scores are
+                sums over the frequencies that both layers have, debiased ones frequency by
+                frequency, and of the columns on chance there is null_cca_mean_squared.
             peers : value, array
                 With `compare_with`, one row a pair and number: a, b, peer, measure, sense
                 (similarity or distance), value (null where the peer stops or prints rounding
@@ -676,6 +684,12 @@ class KindMethods:
                 with 0. Left out, with a warning, where all pairs together have too many.
             svcca_correlations : array, float64 (P,D)
                 The same for the directions that SVCCA keeps by `rule`.
+            frequency_correlations : array, float64 (P,H,W)
+                With `reduction` dft, the mean canonical correlation of each pair at each
+                frequency, in the order of numpy.fft.fftfreq on the largest map H x W; NaN where
+                a layer has it not.
+            frequency_energy : array, float64 (L,H,W)
+                With `reduction` dft, the share of each layer's variance at each frequency.
             direction_variates : array, float64 (P,2,n,k)
                 With `return_directions`, values of each direction on every sample, norm 1, of
                 both layers of a pair; arrays of directions are padded with 0.
@@ -734,6 +748,9 @@ class KindMethods:
                 With `cka_rbf_debiased` asked for, the same layer by layer.
             cka_minibatch_heatmap : figure
                 With `cka_minibatch` asked for, the same layer by layer.
+            frequency_curve : figure
+                With `reduction` dft, the mean canonical correlation of the first 8 pairs by
+                frequency, in cycles a map, over all directions of it.
             spectrum : figure
                 Singular values of each layer, of the first 12 layers.
             layers : quality, array
@@ -743,6 +760,12 @@ class KindMethods:
                 orthogonality_error (largest entry of U^T U - I; null where U was not formed).
             correlation_error : quality, number
                 The largest error of all layers: canonical correlations are about as accurate.
+            off_block : quality, array
+                With `reduction` dft, one row a layer: name, share (of the squared covariance of
+                its entries, what lies between different frequencies; 0 where data are closed
+                under translation), unbiased (the same less what so many samples show by chance:
+                0 for stationary data), share_sd and unbiased_sd (standard errors, for both are
+                estimated by 16 fixed Gaussian probes). From 0.1 on there is a warning.
 
         References
         ----------
