@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "proto/jsonload.h"
 #include "proto/result.h"
 
 /* `"name":value` of an object. */
@@ -62,7 +63,9 @@ static void put_href(const struct member *entry, const char *base, const char *p
                      struct tg_buf *out)
 {
     size_t n = (size_t)(entry->value - entry->name) - 1;
-    json_t *name = json_loadb(entry->name, n, JSON_DECODE_ANY, NULL);
+    json_error_t error;
+    bool ran_short;
+    json_t *name = tg_json_load_text(entry->name, n, 0, &error, &ran_short);
     if (!name) {
         out->failed = true;
         return;
