@@ -95,6 +95,22 @@ static const char path_template[] =
     "                                   'sort': ['start', 'end']},"
     "                         'color': {'value': 'black'}}}]}";
 
+static const char paths_template[] =
+    "{'$schema': 'https://vega.github.io/schema/vega-lite/v5.json',"
+    " 'title': '', 'description': '', 'width': 400, 'height': 400, 'data': {'values': "
+    "[]},"
+    " 'encoding': {'x': {'field': 'x', 'type': 'quantitative', 'title': '',"
+    "                    'scale': {'zero': false}},"
+    "              'y': {'field': 'y', 'type': 'quantitative', 'title': '',"
+    "                    'scale': {'zero': false}},"
+    "              'order': {'field': 'step', 'type': 'quantitative'},"
+    "              'color': {'field': 'series', 'type': 'nominal', 'title': null,"
+    "                        'sort': []}},"
+    " 'layer': [{'mark': {'type': 'line', 'opacity': 0.5}},"
+    "           {'mark': {'type': 'point', 'filled': true, 'tooltip': true}},"
+    "           {'mark': {'type': 'point', 'filled': true, 'size': 120, 'shape': 'diamond'},"
+    "            'transform': [{'filter': 'datum.step == 0'}]}]}";
+
 static const char curve_template[] =
     "{'mark': {'type': 'line', 'color': 'firebrick', 'strokeDash': [5, 3]}, 'name': '',"
     " 'data': {'values': []}}";
@@ -253,10 +269,9 @@ json_t *tg_figure_heatmap(const char *title, const char *xtitle, const char *yti
     return figure.spec;
 }
 
-json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitle,
-                        const struct tg_series *series, size_t nseries, bool logy)
+/* The series in their own order, which Vega-Lite would sort; how many rows they have. */
+static size_t set_series(struct figure *figure, const struct tg_series *series, size_t nseries)
 {
-    struct figure figure = begin(lines_template, "Lines", title, xtitle);
     const char **names = calloc(nseries + 1, sizeof(*names));
     size_t total = 0;
     for (size_t i = 0; i < nseries; i++) {
@@ -264,8 +279,16 @@ json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitl
         if (names)
             names[i] = series[i].name;
     }
-    set(&figure, names ? labels_value(names, nseries) : NULL, "encoding/color/sort");
+    set(figure, names ? labels_value(names, nseries) : NULL, "encoding/color/sort");
     free(names);
+    return total;
+}
+
+json_t *tg_figure_lines(const char *title, const char *xtitle, const char *ytitle,
+                        const struct tg_series *series, size_t nseries, bool logy)
+{
+    struct figure figure = begin(lines_template, "Lines", title, xtitle);
+    size_t total = set_series(&figure, series, nseries);
     set_text(&figure, ytitle, "encoding/y/title");
     if (logy)
         set_text(&figure, "log", "encoding/y/scale/type");
@@ -339,6 +362,20 @@ json_t *tg_figure_heatmap_panes(const char *title, const char *xtitle, const cha
         add_row(&figure, json_pack("{s:s, s:s, s:s, s:o}", "pane", panes[i / n], "x",
                                    xlabels[i % cols], "y", ylabels[i % n / cols], "z",
                                    number(z[i])));
+    return figure.spec;
+}
+
+json_t *tg_figure_paths(const char *title, const char *xtitle, const char *ytitle,
+                        const struct tg_series *series, size_t nseries)
+{
+    struct figure figure = begin(paths_template, "Paths in the plane", title, xtitle);
+    size_t stride = thin(&figure, set_series(&figure, series, nseries));
+    set_text(&figure, ytitle, "encoding/y/title");
+    for (size_t i = 0; i < nseries; i++)
+        for (size_t k = 0; k < series[i].n; k += stride)
+            add_row(&figure, json_pack("{s:s, s:I, s:o, s:o}", "series", series[i].name, "step",
+                                       (json_int_t)k, "x", number(series[i].x[k]), "y",
+                                       number(series[i].y[k])));
     return figure.spec;
 }
 

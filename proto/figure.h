@@ -50,7 +50,11 @@ json_t *tg_figure_heatmap_panes(const char *title, const char *xtitle, const cha
 json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle,
                        const double *x, const double *y, size_t n);
 
-/* The same with an expected curve of n points behind it, dashed. */
+/* Several paths in the plane, one colour each, their starts marked. All series have an x. */
+json_t *tg_figure_paths(const char *title, const char *xtitle, const char *ytitle,
+                        const struct tg_series *series, size_t nseries);
+
+/* A path with an expected curve of n points behind it, dashed. */
 json_t *tg_figure_path_beside(const char *title, const char *xtitle, const char *ytitle,
                               const double *x, const double *y, size_t n,
                               const char *curve_name, const double *curve_x,

@@ -14,7 +14,7 @@ enum {
 };
 
 /* How far the error of the Gram matrix may turn a direction that is given. */
-static const double most_turned = 0.1;
+static const double most_turned = 0.01;
 
 struct piece {
     int64_t tensor, column, n; /* columns of a tensor */
@@ -84,8 +84,7 @@ enum tg_err tg_components_cost(const struct tg_walk_data *data, int64_t t, int64
     return err;
 }
 
-/* Leading components whose direction the error of the Gram matrix leaves alone. */
-static int64_t count_told(const struct tg_pca *pca, int64_t k)
+int64_t tg_components_told(const struct tg_pca *pca, int64_t k)
 {
     double least = pca->error * pca->total_variance / most_turned;
     int64_t told = 0;
@@ -201,7 +200,7 @@ enum tg_err tg_components_run(const struct tg_ctx *ctx, const struct tg_walk_dat
     struct pass pass = {
         .ctx = ctx, .data = data, .pca = pca, .reference = options->reference, .out = components};
     TG_TRY(layout(ctx->arena, data, pca->t, k, ctx->lanes, components, &pass));
-    components->told = count_told(pca, k);
+    components->told = tg_components_told(pca, k);
     for (int64_t i = 0; i < pca->t; i++)
         for (int64_t j = 0; j < components->told; j++)
             pass.weights[i * k + j] =
@@ -222,7 +221,8 @@ enum tg_err tg_components_share(const struct tg_ctx *ctx, const struct tg_walk_d
                                 const struct tg_pca *pca, int64_t k, double *share,
                                 double *scratch)
 {
-    int64_t t = pca->t, slots = pca->sums.plan.nslots, told = count_told(pca, k), tensor = 0;
+    int64_t t = pca->t, slots = pca->sums.plan.nslots, tensor = 0;
+    int64_t told = tg_components_told(pca, k);
     double *g = scratch, *product = scratch + t * t;
     for (int64_t i = 0; i < k * slots; i++)
         share[i] = NAN;

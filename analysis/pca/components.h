@@ -13,7 +13,7 @@
  * Columns are taken piece by piece, so nothing but V has the length D. 2 k t D FLOPs.
  *
  * An error e tr G of the Gram matrix turns v_k by up to e tr G / lambda_k. Components for
- * which this is no longer small have no direction that the data tell; their rows are NaN.
+ * which this is more than 1 % have no direction that the data tell; their rows are NaN.
  *
  * The share |v_k|^2 of a tensor needs no pass: it is s_k^T G_m s_k / lambda_k^2, G_m the
  * Gram matrix of the tensor's slot (gram.h).
@@ -30,6 +30,9 @@ struct tg_components {
     void *v;        /* k x d */
     double error;   /* largest entry of |V V^T - 1| in the rows told; NaN without any */
 };
+
+/* Leading components, of the first k, whose direction the data tell. */
+int64_t tg_components_told(const struct tg_pca *pca, int64_t k);
 
 /* Whether directions come in single precision. */
 bool tg_components_are_single(const struct tg_walk_data *data);

@@ -16,9 +16,13 @@ static const double products_of_null = 100;
 
 /* Scratch that no result points into. `work` serves the stream first, then the solvers. */
 struct scratch {
-    double *work;
+    double *work, *mean;
+};
+
+/* The solver's parts of `work`. */
+struct spectrum {
     double *lambda, *vectors; /* ascending; t x k, those of the largest first */
-    double *mean;
+    double *work;
 };
 
 /*
@@ -30,15 +34,19 @@ static int64_t low_rank(const struct tg_pca *pca)
     return 2 * pca->d <= pca->t ? pca->d : 0;
 }
 
-/* Doubles that the eigenvalues of the Gram matrix and k eigenvectors take. */
-static size_t solve_work(const struct tg_pca *pca)
+size_t tg_pca_solve_work(const struct tg_pca *pca)
 {
-    size_t t = (size_t)pca->t, r = (size_t)low_rank(pca), k = (size_t)pca->k, qr;
+    size_t t = (size_t)pca->t, r = (size_t)low_rank(pca), k = (size_t)pca->k;
     if (!r)
-        return t * t + tg_eigh_steps_work(pca->t);
-    qr = tg_qr_work(pca->t, low_rank(pca));
-    size_t steps = tg_eigh_steps_work(low_rank(pca));
-    return 2 * t * r + r * r + r * k + (qr > steps ? qr : steps);
+        return t + t * k + t * t + tg_eigh_steps_work(pca->t);
+    size_t qr = tg_qr_work(pca->t, low_rank(pca)), steps = tg_eigh_steps_work(low_rank(pca));
+    return t + t * k + 2 * t * r + r * r + r * k + (qr > steps ? qr : steps);
+}
+
+/* Eigenvalues and modes of the step null, and what finds them. */
+static size_t step_null_work(const struct tg_pca *pca)
+{
+    return (size_t)(pca->k * (1 + pca->t)) + tg_null_work(pca->t, pca->k);
 }
 
 static double solve_flops(const struct tg_pca *pca)
@@ -60,9 +68,10 @@ int64_t tg_pca_window(const struct tg_pca_options *options, int64_t n)
                               : 0;
 }
 
-static void lay_out_components(struct tg_arena *arena, struct tg_pca *pca)
+void tg_pca_lay_out(struct tg_arena *arena, int64_t components, struct tg_pca *pca)
 {
-    int64_t t = pca->t, k = pca->k;
+    int64_t t = pca->t, k = components < t - 1 ? components : t - 1;
+    k = pca->k = k < pca->d ? k : pca->d;
     pca->variance = reals(arena, k, 1);
     pca->ratio = reals(arena, k, 1);
     pca->ratio_error = reals(arena, k, 1);
@@ -73,6 +82,7 @@ static void lay_out_components(struct tg_arena *arena, struct tg_pca *pca)
     pca->scores = reals(arena, t, k);
     pca->off_plane = reals(arena, t, 1);
     pca->off_space = reals(arena, t, 1);
+    pca->gram = reals(arena, t, t);
 }
 
 static void lay_out_path(struct tg_arena *arena, struct tg_pca *pca)
@@ -88,7 +98,6 @@ static void lay_out_path(struct tg_arena *arena, struct tg_pca *pca)
     pca->from_start = reals(arena, t, 1);
     pca->from_end = reals(arena, t, 1);
     pca->from_minimum = reals(arena, t, 1);
-    pca->gram = reals(arena, t, t);
 }
 
 static enum tg_err layout(struct tg_arena *arena, const struct tg_walk_data *data,
@@ -99,19 +108,14 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_walk_data *dat
     *pca = (struct tg_pca){.d = data->d, .nruns = data->nruns, .sums.plan = plan};
     for (int64_t r = 0; r < data->nruns; r++)
         pca->t += tg_pca_window(options, data->run[r + 1] - data->run[r]);
-    int64_t t = pca->t;
-    pca->k = options->components < t - 1 ? options->components : t - 1;
-    pca->k = pca->k < pca->d ? pca->k : pca->d;
-    lay_out_components(arena, pca);
+    tg_pca_lay_out(arena, options->components, pca);
     lay_out_path(arena, pca);
     pca->sums.sums = tg_arena_alloc(arena, (size_t)plan.nslots * plan.slot, sizeof(double));
 
-    size_t work = plan.work, solve = solve_work(pca), null = tg_null_work(t, pca->k);
+    size_t work = plan.work, solve = tg_pca_solve_work(pca), null = step_null_work(pca);
     work = work > solve ? work : solve;
     scratch->work = tg_arena_alloc(arena, work > null ? work : null, sizeof(double));
-    scratch->lambda = reals(arena, t, 1);
-    scratch->vectors = reals(arena, t, pca->k);
-    scratch->mean = reals(arena, t, 1);
+    scratch->mean = reals(arena, pca->t, 1);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
 
@@ -230,34 +234,30 @@ static double observed_error(const struct tg_walk_data *data, const struct tg_gr
 }
 
 /*
- * The Gram matrix has an error of about u |x_i - x_r| |x_j - x_r| an entry, so of u tr G
- * in norm, with u the precision of the products, or twice the error that shows where it can be
- * seen; the solver adds t eps. A negative eigenvalue is an error that shows. Each eigenvalue
- * is off by no more than that, and so is their sum.
+ * To the error of the Gram matrix, in norm, the solver adds t eps. A negative eigenvalue is an
+ * error that shows. Each eigenvalue is off by no more than that, and so is their sum.
  */
-static void estimate_error(const struct tg_walk_data *data, struct tg_pca *pca, double trace,
-                           double centred, const double *lambda)
+static void estimate_error(struct tg_pca *pca, double error, double centred,
+                           const double *lambda)
 {
-    double unit = pca->single ? (double)FLT_EPSILON : DBL_EPSILON;
-    unit = fmax(unit, 2 * observed_error(data, &pca->sums));
-    double error = unit * trace / centred + (double)pca->t * DBL_EPSILON;
+    error = error / centred + (double)pca->t * DBL_EPSILON;
     pca->error = fmax(error, -lambda[0] / centred);
     for (int64_t k = 0; k < pca->k; k++)
         pca->ratio_error[k] = pca->error * (1 + pca->ratio[k]);
 }
 
 /* All eigenvalues and the eigenvectors of the k largest, from a copy of the Gram matrix. */
-static enum tg_err solve_full(const struct tg_ctx *ctx, const struct scratch *scratch,
+static enum tg_err solve_full(const struct tg_ctx *ctx, const struct spectrum *spectrum,
                               const struct tg_pca *pca)
 {
     int64_t t = pca->t, k = pca->k;
-    double *g = scratch->work, *rest = g + t * t;
+    double *g = spectrum->work, *rest = g + t * t;
     for (int64_t i = 0; i < t; i++) {
         TG_TRY(tg_ctx_poll(ctx));
         memcpy(g + i * t, pca->gram + i * t, (size_t)t * sizeof(*g));
     }
-    TG_TRY(tg_eigh_values(ctx, t, g, (size_t)t, scratch->lambda, rest));
-    return tg_eigh_vectors(ctx, t, g, (size_t)t, k, scratch->vectors, (size_t)k, rest);
+    TG_TRY(tg_eigh_values(ctx, t, g, (size_t)t, spectrum->lambda, rest));
+    return tg_eigh_vectors(ctx, t, g, (size_t)t, k, spectrum->vectors, (size_t)k, rest);
 }
 
 /*
@@ -266,12 +266,12 @@ static enum tg_err solve_full(const struct tg_ctx *ctx, const struct scratch *sc
  * 4.1; exact here, for G has no more than rank r), by Q^T G Q. The other t - r eigenvalues
  * are zero. 4 t^2 r + 8 t r^2 FLOPs.
  */
-static enum tg_err solve_range(const struct tg_ctx *ctx, const struct scratch *scratch,
+static enum tg_err solve_range(const struct tg_ctx *ctx, const struct spectrum *spectrum,
                                const struct tg_pca *pca)
 {
     int64_t t = pca->t, r = low_rank(pca), k = pca->k;
     size_t tall = (size_t)t, wide = (size_t)r, some = (size_t)k;
-    double *q = scratch->work, *other = q + t * r, *small = other + t * r;
+    double *q = spectrum->work, *other = q + t * r, *small = other + t * r;
     double *vectors = small + r * r, *rest = vectors + r * k;
     for (int64_t i = 0; i < t; i++) {
         TG_TRY(tg_ctx_poll(ctx));
@@ -281,58 +281,10 @@ static enum tg_err solve_range(const struct tg_ctx *ctx, const struct scratch *s
     TG_TRY(tg_qr(ctx, t, r, q, wide, small, wide, rest));
     TG_TRY(tg_gemm(ctx, TG_N, TG_N, t, r, t, 1, pca->gram, tall, q, wide, 0, other, wide));
     TG_TRY(tg_gemm(ctx, TG_T, TG_N, r, r, t, 1, q, wide, other, wide, 0, small, wide));
-    TG_TRY(tg_eigh_values(ctx, r, small, wide, scratch->lambda, rest));
+    TG_TRY(tg_eigh_values(ctx, r, small, wide, spectrum->lambda, rest));
     TG_TRY(tg_eigh_vectors(ctx, r, small, wide, k, vectors, some, rest));
-    return tg_gemm(ctx, TG_N, TG_N, t, k, r, 1, q, wide, vectors, some, 0, scratch->vectors,
-                   some);
-}
-
-/* Eigenvalues of the centred Gram matrix and what they tell. */
-static enum tg_err solve(const struct tg_ctx *ctx, const struct tg_walk_data *data,
-                         double trace, const struct scratch *scratch, struct tg_pca *pca)
-{
-    int64_t t = pca->t, n = low_rank(pca) ? low_rank(pca) : t;
-    const double *lambda = scratch->lambda;
-    double total = 0;
-    for (int64_t i = 0; i < t; i++)
-        total += pca->gram[i * t + i];
-    pca->total_variance = total / (double)(t - 1);
-    TG_TRY(low_rank(pca) ? solve_range(ctx, scratch, pca) : solve_full(ctx, scratch, pca));
-    double rounding = (double)t * DBL_EPSILON * lambda[n - 1];
-    while (pca->negative < n && lambda[pca->negative] < -rounding)
-        pca->negative++;
-    for (int64_t k = 0; k < pca->k; k++) {
-        double value = fmax(lambda[n - 1 - k], 0);
-        TG_TRY(tg_ctx_poll(ctx));
-        pca->variance[k] = value / (double)(t - 1);
-        pca->ratio[k] = value / total;
-        project(scratch->vectors, k, value, pca);
-    }
-    estimate_error(data, pca, trace, total, lambda);
-    leave_components(pca);
-    return TG_OK;
-}
-
-/* Ratios of the walk with the measured steps, whatever the directions were. */
-static enum tg_err solve_step_null(const struct tg_ctx *ctx, const struct scratch *scratch,
-                                   struct tg_pca *pca)
-{
-    const struct tg_null walk = {.step2 = pca->step2};
-    struct tg_null_spectrum spectrum = {.value = scratch->lambda,
-                                        .ratio = pca->step_null_ratio,
-                                        .mode = scratch->vectors};
-    return tg_null_solve(ctx, &walk, pca->t, pca->k, &spectrum, scratch->work);
-}
-
-static void expect_walk(struct tg_pca *pca)
-{
-    double square = 0;
-    for (int64_t k = 1; k < pca->t; k++)
-        square += tg_walk_ratio(pca->t, k) * tg_walk_ratio(pca->t, k);
-    for (int64_t k = 0; k < pca->k; k++) {
-        pca->walk_ratio[k] = tg_walk_ratio(pca->t, k + 1);
-        pca->band[k] = tg_null_band(pca->walk_ratio[k], square, pca->d_eff);
-    }
+    return tg_gemm(ctx, TG_N, TG_N, t, k, r, 1, q, wide, vectors, some, 0,
+                   spectrum->vectors, some);
 }
 
 /* Whether any two points of the window differ, by what the centred Gram matrix shows. */
@@ -352,6 +304,106 @@ static void stand_still(struct tg_pca *pca)
     pca->error = NAN;
 }
 
+enum tg_err tg_pca_solve(const struct tg_ctx *ctx, double error, double *work,
+                         struct tg_pca *pca)
+{
+    int64_t t = pca->t, n = low_rank(pca) ? low_rank(pca) : t;
+    const struct spectrum found = {work, work + t, work + t + t * pca->k};
+    const double *lambda = found.lambda;
+    double total = 0;
+    pca->negative = 0;
+    if (!has_moved(pca)) {
+        stand_still(pca);
+        return TG_OK;
+    }
+    for (int64_t i = 0; i < t; i++)
+        total += pca->gram[i * t + i];
+    pca->total_variance = total / (double)(t - 1);
+    TG_TRY(low_rank(pca) ? solve_range(ctx, &found, pca) : solve_full(ctx, &found, pca));
+    double rounding = (double)t * DBL_EPSILON * lambda[n - 1];
+    while (pca->negative < n && lambda[pca->negative] < -rounding)
+        pca->negative++;
+    for (int64_t k = 0; k < pca->k; k++) {
+        double value = fmax(lambda[n - 1 - k], 0);
+        TG_TRY(tg_ctx_poll(ctx));
+        pca->variance[k] = value / (double)(t - 1);
+        pca->ratio[k] = value / total;
+        project(found.vectors, k, value, pca);
+    }
+    estimate_error(pca, error, total, lambda);
+    leave_components(pca);
+    return TG_OK;
+}
+
+/*
+ * g, of one walk after the other without a step between them, becomes that of walks with
+ * directions of their own, each from where its run starts.
+ */
+static enum tg_err part_runs(const struct tg_ctx *ctx, const struct tg_pca *pca, double *g)
+{
+    int64_t t = pca->t;
+    for (int64_t r = 0; r < pca->nruns; r++) {
+        int64_t first = pca->run[r];
+        double before = g[first * t + first];
+        for (int64_t i = first; i < pca->run[r + 1]; i++) {
+            TG_TRY(tg_ctx_poll(ctx));
+            for (int64_t s = 0; s < pca->nruns; s++)
+                for (int64_t j = pca->run[s]; j < pca->run[s + 1]; j++)
+                    g[i * t + j] = pca->gram[first * t + pca->run[s]] +
+                                   (r == s ? g[i * t + j] - before : 0);
+        }
+    }
+    return TG_OK;
+}
+
+/* The same ratios for several runs. */
+static enum tg_err solve_step_nulls(const struct tg_ctx *ctx, const struct scratch *scratch,
+                                    double *mode, struct tg_pca *pca)
+{
+    int64_t t = pca->t;
+    double *g = mode + pca->k * t, total = 0;
+    TG_TRY(tg_walk_gram(ctx, t, pca->step2, g, scratch->mean));
+    TG_TRY(part_runs(ctx, pca, g));
+    TG_TRY(tg_gram_centre(ctx, t, g, scratch->mean));
+    for (int64_t i = 0; i < t; i++)
+        total += g[i * t + i];
+    TG_TRY(tg_eigh_leading(ctx, t, pca->k, g, (size_t)t, pca->step_null_ratio, mode, g + t * t));
+    for (int64_t k = 0; k < pca->k; k++)
+        pca->step_null_ratio[k] = fmax(pca->step_null_ratio[k], 0) / total;
+    return TG_OK;
+}
+
+/* Ratios of the walk with the measured steps, whatever the directions were. */
+static enum tg_err solve_step_null(const struct tg_ctx *ctx, const struct scratch *scratch,
+                                   struct tg_pca *pca)
+{
+    const struct tg_null walk = {.step2 = pca->step2};
+    double *mode = scratch->work + pca->k;
+    struct tg_null_spectrum spectrum = {
+        .value = scratch->work, .ratio = pca->step_null_ratio, .mode = mode};
+    if (pca->nruns > 1)
+        return solve_step_nulls(ctx, scratch, mode, pca);
+    return tg_null_solve(ctx, &walk, pca->t, pca->k, &spectrum, mode + pca->k * pca->t);
+}
+
+static void expect_walk(struct tg_pca *pca)
+{
+    double square = 0;
+    for (int64_t k = 1; k < pca->t; k++)
+        square += tg_walk_ratio(pca->t, k) * tg_walk_ratio(pca->t, k);
+    for (int64_t k = 0; k < pca->k; k++) {
+        pca->walk_ratio[k] = tg_walk_ratio(pca->t, k + 1);
+        pca->band[k] = tg_null_band(pca->walk_ratio[k], square, pca->d_eff);
+    }
+}
+
+/* Points of several runs are no walk. */
+static void forget_walk(struct tg_pca *pca)
+{
+    for (int64_t k = 0; k < pca->k; k++)
+        pca->walk_ratio[k] = pca->band[k] = pca->overlap[k] = NAN;
+}
+
 enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_walk_data *data,
                        const struct tg_pca_options *options, struct tg_pca *pca,
                        struct tg_report *report)
@@ -363,6 +415,8 @@ enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_walk_data *data
     pca->bytes_read = pca->sums.bytes_read;
     for (int64_t slot = 0; slot < pca->sums.plan.nslots; slot++)
         pca->single = pca->single || tg_gram_is_single(&pca->sums, slot);
+    pca->unit = fmax(pca->single ? (double)FLT_EPSILON : DBL_EPSILON,
+                     2 * observed_error(data, &pca->sums));
     TG_TRY(tg_pca_gram(ctx, data, pca, -1, pca->gram));
     TG_TRY(tg_pca_describe_path(ctx, data, options, pca->gram, pca));
     expect_walk(pca);
@@ -371,18 +425,13 @@ enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_walk_data *data
     for (int64_t i = 0; i < pca->t; i++)
         trace += pca->gram[i * pca->t + i];
     TG_TRY(tg_gram_centre(ctx, pca->t, pca->gram, scratch.mean));
-    if (!has_moved(pca)) {
-        stand_still(pca);
-        return TG_OK;
-    }
     tg_ctx_progress(ctx, "solving", 0, 2, "matrices");
-    TG_TRY(solve(ctx, data, trace, &scratch, pca));
+    TG_TRY(tg_pca_solve(ctx, pca->unit * trace, scratch.work, pca));
     tg_ctx_progress(ctx, "solving", 1, 2, "matrices");
-    if (pca->nruns == 1)
+    if (!isnan(pca->error))
         TG_TRY(solve_step_null(ctx, &scratch, pca));
-    else /* several walks are none */
-        for (int64_t k = 0; k < pca->k; k++)
-            pca->step_null_ratio[k] = NAN;
+    if (pca->nruns > 1)
+        forget_walk(pca);
     tg_ctx_progress(ctx, "solving", 2, 2, "matrices");
     return TG_OK;
 }

@@ -8,7 +8,8 @@
  * sums. Beside each measured ratio stand what a random walk of as many steps has (walk.h), and
  * what a walk with the measured step lengths has: a training run is only remarkable where it
  * differs from both. Several runs lie one behind the other and have their components in
- * common. What the spectrum alone does not tell is in files beside this one: layers.h.
+ * common; beside these stand walks with the measured step lengths from where each run starts
+ * (runs.h tells what one run has to do with another).
  *
  * There is one route, by the Gram matrix, for any T and D: steps, distances and null models
  * need it anyway, and its T^2 D is no more than reading the data where D >> T. What follows
@@ -44,13 +45,15 @@ struct tg_pca {
     double cosine;               /* mean of step_cosine */
     double unchanged;            /* fraction of coordinates left as they were by a step */
     double error;                /* of every eigenvalue as a share of their sum, first order */
+    double unit;                 /* error of an entry (i, j) of gram over |x_i - x_r| |x_j - x_r|:
+                                    precision of products, or twice what shows where it can */
     double bytes_read;           /* of the data; 0 when its sums had been kept */
     int64_t negative;            /* eigenvalues below zero beyond rounding of the solver */
     bool single;                 /* some products in single precision */
     double *variance;            /* k: eigenvalue / (t - 1) */
     double *ratio;               /* k */
     double *ratio_error;         /* k: bound on the error of each, first order */
-    double *walk_ratio;          /* k: random walk */
+    double *walk_ratio;          /* k: random walk; of one run, as band and overlap */
     double *step_null_ratio;     /* k: walk with the measured step lengths */
     double *band;                /* k: one standard deviation of walk_ratio */
     double *overlap;             /* k: |cosine| of the scores with the walk's */
@@ -92,6 +95,19 @@ TG_MUST_CHECK enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_w
  */
 TG_MUST_CHECK enum tg_err tg_pca_gram(const struct tg_ctx *ctx, const struct tg_walk_data *data,
                                       const struct tg_pca *pca, int64_t slot, double *g);
+
+/*
+ * What tg_pca_run() makes of a Gram matrix, for those who have one. tg_pca_lay_out() takes
+ * arrays for up to `components` of pca->t points in pca->d dimensions, and for pca->gram, from
+ * the arena. tg_pca_solve() then fills in total_variance, error, negative and all but
+ * walk_ratio, step_null_ratio and band of them, from the centred pca->gram; `error` is that
+ * of the matrix in norm, some unit sum of |x_i - x_r|^2. `work` has
+ * tg_pca_solve_work(pca) doubles.
+ */
+void tg_pca_lay_out(struct tg_arena *arena, int64_t components, struct tg_pca *pca);
+size_t tg_pca_solve_work(const struct tg_pca *pca);
+TG_MUST_CHECK enum tg_err tg_pca_solve(const struct tg_ctx *ctx, double error, double *work,
+                                       struct tg_pca *pca);
 
 /*
  * path.c. Of a Gram matrix g of the window: a squared distance, never below zero; the squared

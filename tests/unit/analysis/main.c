@@ -21,6 +21,7 @@ Suite *pca_suite(void);
 Suite *peers_suite(void);
 Suite *permute_suite(void);
 Suite *rng_suite(void);
+Suite *runs_suite(void);
 Suite *selection_suite(void);
 Suite *stats_suite(void);
 Suite *svcca_dft_suite(void);
@@ -53,6 +54,7 @@ int main(void)
         peers_suite,
         permute_suite,
         rng_suite,
+        runs_suite,
         selection_suite,
         stats_suite,
         svcca_dft_suite,

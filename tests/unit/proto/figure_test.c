@@ -190,6 +190,23 @@ START_TEST(test_path)
 }
 END_TEST
 
+START_TEST(several_paths_have_a_colour_each)
+{
+    static const double x[] = {1, 2, 3}, y[] = {4, 5, NAN};
+    const struct tg_series series[] = {{.name = "z", .x = x, .y = y, .n = 3},
+                                       {.name = "a", .x = y, .y = x, .n = 2}};
+    json_t *spec = tg_figure_paths("T", "X", "Y", series, 2);
+    expect_frame(spec, 5);
+    expect_text(spec, "encoding/color/sort/0", "z");
+    expect_text(spec, "encoding/order/field", "step");
+    expect_text(spec, "data/values/3/series", "a");
+    ck_assert_int_eq(json_integer_value(at(spec, "data/values/4/step")), 1);
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/4/x")), 5);
+    ck_assert(json_is_null(at(spec, "data/values/2/y")));
+    json_decref(spec);
+}
+END_TEST
+
 START_TEST(test_bars)
 {
     json_t *spec = tg_figure_bars("T", "X", "Y", "measured", (const double[]){0.5, 0.25},
@@ -235,6 +252,7 @@ Suite *figure_suite(void)
     tcase_add_test(shapes, bars_may_have_names);
     tcase_add_test(shapes, test_path);
     tcase_add_test(shapes, a_path_may_have_an_expected_curve_behind_it);
+    tcase_add_test(shapes, several_paths_have_a_colour_each);
     tcase_add_test(shapes, marks_of_bars_may_have_bands);
     tcase_add_test(shapes, test_bars);
     tcase_add_test(shapes, intervals_stand_below_each_other_in_their_order);
