@@ -4,7 +4,8 @@
 
 /* The parts of a job beside its spectrum and path; their places are those of their states. */
 static const struct pca_part *const parts[] = {
-    &pca_checkpoints_part, &pca_verdict_part, &pca_layers_part, &pca_directions_part, NULL,
+    &pca_checkpoints_part, &pca_verdict_part, &pca_layers_part, &pca_directions_part,
+    &pca_runs_part,        NULL,
 };
 
 enum { REFERENCE_FIRST, REFERENCE_LAST };
@@ -80,7 +81,9 @@ static const struct tg_input inputs[] = {
      "in the order of time or give their `step`. All have the same tensors, which one after "
      "the other make a point; with a key, an entry is that tensor alone. When a list has grown at "
      "its end the files are read once more, but only products with new points are made (all "
-     "of them with `reference` last).",
+     "of them with `reference` last). Those of several models, told apart by `model`, are "
+     "several runs: components are common to all, `start`, `stop` and `stride` count in each "
+     "of them, and they are compared with each other.",
      TG_INPUT_LABELLED | TG_INPUT_MEMBERS},
 };
 
@@ -110,6 +113,24 @@ static const struct tg_output outputs[] = {
      "tensor by itself, without its weight: first_ratio (share of its variance along its own "
      "first component), d_eff, step_norm (mean length of a step), path_length, and distance "
      "(from the first point to the last)."},
+    {TG_OUT_VALUE, "runs", "array", "",
+     "With `checkpoints` of several models, one row a run: model, n (points), first_ratio (of its "
+     "variance along its own first component), explained_by, most_likely_model and d_eff_noise "
+     "(as of one run), and plane (share of its variance along the common first two "
+     "components). They stand one behind the other in the order in which models are named."},
+    {TG_OUT_VALUE, "run_pairs", "array", "",
+     "With `runs`, one row a pair of them: a, b, overlap (of their covariances, tr C_a C_b / "
+     "(|C_a| |C_b|)), "
+     "start_distance and end_distance (between their first and their last points), "
+     "displacement_cosine (of the ways from first to last), alike (mean squared cosine of the "
+     "principal angles between the spans of their own components), and its chance and chance_sd "
+     "for random subspaces in as many dimensions as their noise fills."},
+    {TG_OUT_VALUE, "between_runs", "number", "",
+     "With `runs`, the share of the common variance that lies between their means."},
+    {TG_OUT_ARRAY, "run", "float64", "n", "With `runs`, that of each point, from 0."},
+    {TG_OUT_ARRAY, "principal_cosines", "float64", "r,r,k",
+     "With `runs`, cosines of the principal angles between the spans of two runs' own "
+     "components, descending (Bjorck and Golub 1973)."},
     {TG_OUT_ARRAY, "scores", "float64", "n,k",
      "The points in the components' coordinates; the entry of largest magnitude of each "
      "component is positive."},
@@ -168,7 +189,10 @@ static const struct tg_output outputs[] = {
      "measured step lengths."},
     {TG_OUT_FIGURE, "path_1_3", "", "", "The same in components 1 and 3."},
     {TG_OUT_FIGURE, "path_2_3", "", "", "The same in components 2 and 3."},
-    {TG_OUT_FIGURE, "path", "", "", "The path in the plane of the first two components."},
+    {TG_OUT_FIGURE, "path", "", "",
+     "The path in the plane of the first two components; of several runs, each of them."},
+    {TG_OUT_FIGURE, "runs_alike", "", "",
+     "With `runs`, the mean squared cosine of principal angles, run by run."},
     {TG_OUT_FIGURE, "layers", "", "",
      "With `checkpoints`, share of the variance of each tensor beside its share of the "
      "coordinates."},

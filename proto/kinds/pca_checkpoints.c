@@ -193,13 +193,6 @@ static void check_labels(const struct tg_job_input *points, struct tg_report *re
                          first->step < 0 ? "none" : "one");
             return;
         }
-        if (strcmp(bound->model ? bound->model : "", first->model ? first->model : "")) {
-            tg_fault_add(report, TG_INVALID, bound->pointer,
-                         "`%.40s` is of another model than `%.40s`; a trajectory is one "
-                         "model's.",
-                         bound->name, first->name);
-            return;
-        }
     }
 }
 
@@ -224,13 +217,30 @@ static void check(const struct tg_job *job, struct tg_report *report)
         check_tensors(points, p, report);
 }
 
-/* By step; files of one step, or without any, as they were given. */
-static int by_step(const void *a, const void *b)
+size_t pca_first_of_model(const struct tg_job_input *points, size_t i)
 {
-    const struct tg_bound *x = *(const struct tg_bound *const *)a,
-                          *y = *(const struct tg_bound *const *)b;
-    int order = (x->step > y->step) - (x->step < y->step);
-    return order ? order : (x > y) - (x < y);
+    const char *model = points->array[i].model;
+    size_t first = 0;
+    while (strcmp(points->array[first].model ? points->array[first].model : "",
+                  model ? model : ""))
+        first++;
+    return first;
+}
+
+/* A file and the first one of its model. */
+struct place {
+    const struct tg_bound *file;
+    size_t model;
+};
+
+/* Model by model, then by step; files of one step, or without any, as they were given. */
+static int by_model_and_step(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int order = (x->model > y->model) - (x->model < y->model);
+    if (!order)
+        order = (x->file->step > y->file->step) - (x->file->step < y->file->step);
+    return order ? order : (x->file > y->file) - (x->file < y->file);
 }
 
 /* The digest of all files so far: of what stood before, and of this file and its key. */
@@ -246,8 +256,9 @@ static void extend_prefix(const char *before, const struct tg_bound *bound,
 
 /* What tg_walk_data points into. */
 struct tables {
+    struct place *place;
     const struct tg_bound **file;
-    int64_t *first;
+    int64_t *first, *run, nruns;
     struct tg_walk_tensor *tensor;
     const struct tg_mat **mat;
     const char **prefix;
@@ -257,7 +268,9 @@ struct tables {
 static bool allocate(struct tg_arena *arena, size_t nfiles, size_t ntensors,
                      struct tables *tables)
 {
+    tables->place = tg_arena_alloc(arena, nfiles, sizeof(*tables->place));
     tables->file = tg_arena_alloc(arena, nfiles, sizeof(*tables->file));
+    tables->run = tg_arena_alloc(arena, nfiles + 1, sizeof(*tables->run));
     tables->first = tg_arena_alloc(arena, nfiles + 1, sizeof(*tables->first));
     tables->tensor = tg_arena_alloc(arena, ntensors, sizeof(*tables->tensor));
     tables->mat = tg_arena_alloc(arena, nfiles * ntensors, sizeof(*tables->mat));
@@ -300,9 +313,17 @@ static void fill_file(const struct choice *choice, size_t f, size_t ntensors,
 static void fill(const struct choice *choice, const struct tg_job_input *points,
                  size_t ntensors, struct tables *tables)
 {
+    struct place *place = tables->place;
     for (size_t i = 0; i < points->n; i++)
-        tables->file[i] = &points->array[i];
-    qsort(tables->file, points->n, sizeof(struct tg_bound *), by_step);
+        place[i] = (struct place){&points->array[i], pca_first_of_model(points, i)};
+    qsort(place, points->n, sizeof(*place), by_model_and_step);
+    tables->nruns = 0;
+    for (size_t i = 0; i < points->n; i++) {
+        tables->file[i] = place[i].file;
+        if (!i || place[i].model != place[i - 1].model)
+            tables->run[tables->nruns++] = (int64_t)i;
+    }
+    tables->run[tables->nruns] = (int64_t)points->n;
     fill_tensors(choice, tables);
     for (size_t i = 0; i < points->n; i++)
         fill_file(choice, i, ntensors, tables);
@@ -323,7 +344,6 @@ enum tg_err pca_collect_checkpoints(struct pca_work *work, struct tg_arena *aren
     if (!room)
         return TG_NOMEM;
     work->file = tables.file;
-    work->run[1] = nfiles;
     work->data = (struct tg_walk_data){.t = nfiles,
                                        .d = d,
                                        .ntensors = ntensors,
@@ -331,8 +351,8 @@ enum tg_err pca_collect_checkpoints(struct pca_work *work, struct tg_arena *aren
                                        .nfiles = nfiles,
                                        .first = tables.first,
                                        .mat = tables.mat,
-                                       .nruns = 1,
-                                       .run = work->run,
+                                       .nruns = tables.nruns,
+                                       .run = tables.run,
                                        .prefix = tables.prefix};
     return TG_OK;
 }

@@ -3,12 +3,12 @@
  * What the files of the kind pca share.
  *
  * DESIGN. pca.c has the tables and the way of a job. pca_points.c says where its points lie:
- * in one array, in files that pca_checkpoints.c looks through, or in a walk of
- * pca_simulate.c. pca_result.c turns the spectrum and the path into the answer. What else a
- * job may ask is a part: a file pca_<part>.c, whose struct pca_part stands in the list of
- * pca.c. A part works on what tg_pca_run() has found, first of all on the sums of every
- * tensor, so that data is read once. Parameters and outputs of all parts are rows of the
- * tables in pca.c.
+ * in one array, in files that pca_checkpoints.c looks through (of one model or of several),
+ * or in a walk of pca_simulate.c. pca_result.c turns the spectrum and the path into the
+ * answer. What else a job may ask is a part: a file pca_<part>.c, whose struct pca_part stands
+ * in the list of pca.c. A part works on what tg_pca_run() has found, first of all on the sums
+ * of every tensor, so that data is read once. Parameters and outputs of all parts are rows of
+ * the tables in pca.c.
  */
 #ifndef TG_KINDS_PCA_KIND_H
 #define TG_KINDS_PCA_KIND_H
@@ -45,7 +45,6 @@ struct pca_work {
     struct tg_walk_array array;     /* what `data` points into where it is one array */
     const char *prefix[1];
     const struct tg_bound **file;   /* one for each point where these are files; or NULL */
-    int64_t run[2];
     double *drawn;                  /* a simulated walk; NULL in estimate() */
     struct tg_pca_options options;
     struct tg_pca_cost cost;        /* of tg_pca_run(), with the numbers of points and components */
@@ -84,6 +83,9 @@ TG_MUST_CHECK enum tg_err pca_collect_checkpoints(struct pca_work *work,
                                                   struct tg_arena *tables);
 extern const struct pca_part pca_checkpoints_part;
 
+/* The first of the points that are of the same model as point i. */
+size_t pca_first_of_model(const struct tg_job_input *points, size_t i);
+
 /* The fault of a pattern that matches no tensor of the first file. */
 void pca_check_pattern(const char *pattern, const char *pointer, const struct tg_bound *first,
                        struct tg_report *report);
@@ -118,6 +120,9 @@ extern const struct pca_part pca_directions_part;
 
 /* pca_layers.c */
 extern const struct pca_part pca_layers_part;
+
+/* pca_runs.c */
+extern const struct pca_part pca_runs_part;
 
 /* pca_verdict.c */
 extern const struct pca_part pca_verdict_part;

@@ -39,16 +39,27 @@ static void check_trajectory(const struct tg_job_input *trajectory, const struct
                                             "the array if points are its columns");
 }
 
+/* Each model's checkpoints are a run of their own. */
 static void check_count(const struct tg_job_input *checkpoints, const struct pca_params *p,
                         struct tg_report *report)
 {
-    if (checkpoints->n >= TG_PCA_MIN_POINTS)
-        check_window(p, (int64_t)checkpoints->n, report);
-    else
-        tg_fault_add(report, TG_INVALID, "/inputs/checkpoints",
-                     "Each checkpoint is a point, and at least %d points are needed; save "
-                     "more of them.",
-                     TG_PCA_MIN_POINTS);
+    if (!checkpoints->n)
+        tg_fault_add(report, TG_INVALID, "/inputs",
+                     "There are no points: give `trajectory` or `checkpoints`.");
+    for (size_t i = 0; i < checkpoints->n && !report->count; i++) {
+        if (pca_first_of_model(checkpoints, i) < i)
+            continue;
+        int64_t n = 0;
+        for (size_t j = i; j < checkpoints->n; j++)
+            n += pca_first_of_model(checkpoints, j) == i;
+        if (n >= TG_PCA_MIN_POINTS)
+            check_window(p, n, report);
+        else
+            tg_fault_add(report, TG_INVALID, "/inputs/checkpoints",
+                         "Each checkpoint is a point, and at least %d points of a model are "
+                         "needed; save more of them.",
+                         TG_PCA_MIN_POINTS);
+    }
 }
 
 void pca_check_points(const struct tg_job *job, struct tg_report *report)

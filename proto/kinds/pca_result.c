@@ -134,7 +134,7 @@ void pca_put_result(const struct pca_work *work, struct tg_result *result)
 {
     put_values(work, result);
     put_arrays(work->params, &work->pca, result);
-    if (isfinite(work->pca.ratio[0]))
+    if (isfinite(work->pca.ratio[0]) && work->pca.nruns == 1)
         put_path(&work->pca, result);
     warn(work, result);
 }

@@ -201,7 +201,7 @@ static void put_verdict(const struct tg_pca *pca, const struct tg_verdict *verdi
 {
     if (!verdict->given) {
         tg_result_text(result, "verdict",
-                       pca->nruns > 1 ? "Null models are of one run; give each by itself."
+                       pca->nruns > 1 ? "Null models are of one run; `runs` tells of each."
                                       : "Nothing moves, so there is nothing to explain.");
         put_distance(pca, NULL, result);
         return;

@@ -74,7 +74,9 @@ class KindMethods:
             are in the order of time or give their `step`. All have the same tensors, which one
             after the other make a point; with a key, an entry is that tensor alone. When a list
             has grown at its end the files are read once more, but only products with new points
-            are made (all of them with `reference` last).
+            are made (all of them with `reference` last). Those of several models, told apart by
+            `model`, are several runs: components are common to all, `start`, `stop` and
+            `stride` count in each of them, and they are compared with each other.
         components : integer from 1 to 100
             Principal components to report; at most one less than there are points, and at most
             as many as there are dimensions.
@@ -172,6 +174,26 @@ class KindMethods:
                 and of the tensor by itself, without its weight: first_ratio (share of its
                 variance along its own first component), d_eff, step_norm (mean length of a
                 step), path_length, and distance (from the first point to the last).
+            runs : value, array
+                With `checkpoints` of several models, one row a run: model, n (points),
+                first_ratio (of its variance along its own first component), explained_by,
+                most_likely_model and d_eff_noise (as of one run), and plane (share of its
+                variance along the common first two components). They stand one behind the other
+                in the order in which models are named.
+            run_pairs : value, array
+                With `runs`, one row a pair of them: a, b, overlap (of their covariances, tr C_a
+                C_b / (|C_a| |C_b|)), start_distance and end_distance (between their first and
+                their last points), displacement_cosine (of the ways from first to last), alike
+                (mean squared cosine of the principal angles between the spans of their own
+                components), and its chance and chance_sd for random subspaces in as many
+                dimensions as their noise fills.
+            between_runs : value, number
+                With `runs`, the share of the common variance that lies between their means.
+            run : array, float64 (n)
+                With `runs`, that of each point, from 0.
+            principal_cosines : array, float64 (r,r,k)
+                With `runs`, cosines of the principal angles between the spans of two runs' own
+                components, descending (Bjorck and Golub 1973).
             scores : array, float64 (n,k)
                 The points in the components' coordinates; the entry of largest magnitude of
                 each component is positive.
@@ -236,7 +258,10 @@ class KindMethods:
             path_2_3 : figure
                 The same in components 2 and 3.
             path : figure
-                The path in the plane of the first two components.
+                The path in the plane of the first two components; of several runs, each of
+                them.
+            runs_alike : figure
+                With `runs`, the mean squared cosine of principal angles, run by run.
             layers : figure
                 With `checkpoints`, share of the variance of each tensor beside its share of the
                 coordinates.
