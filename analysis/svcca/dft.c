@@ -154,7 +154,7 @@ enum tg_err tg_dft_cost(const struct tg_svcca_layer *layers, const struct tg_pla
         return TG_NOMEM;
     size_up(layers, places, nlayers, options, &run);
     enum tg_err err = layout(arena, layers, places, &run);
-    *cost = (struct tg_svcca_cost){.bytes = tg_arena_high_water(arena)};
+    *cost = (struct tg_svcca_cost){.bytes = tg_arena_high_water(arena), .pairs = svcca.npairs};
     tg_arena_free(arena);
     double groups = ceil((double)run.rows / (double)run.group.ny) *
                     ceil((double)dft.w / (double)run.group.nx);
@@ -163,6 +163,7 @@ enum tg_err tg_dft_cost(const struct tg_svcca_layer *layers, const struct tg_pla
         cost->read_bytes += (1 + 2 * groups) * (double)tg_mat_count(&layers[i].mat) *
                             (double)tg_dtype_size(layers[i].mat.dtype);
     }
+    cost->layer_flops = cost->flops;
     for (int64_t p = 0; p < svcca.npairs; p++) {
         struct tg_svcca_compared at = tg_run_compared(options, &svcca, p);
         const struct tg_places *a = &places[at.a], *b = &places[at.b];

@@ -79,6 +79,16 @@ bool tg_svcca_has_spectra(const struct tg_svcca_options *options)
     return needs_of(options) & (TG_BASIS_S | TG_BASIS_U);
 }
 
+enum tg_svcca_route tg_svcca_route(const struct tg_svcca_options *options)
+{
+    unsigned needs = needs_of(options);
+    if (!needs)
+        return TG_SVCCA_NO_BASES;
+    if (!(needs & DECOMPOSED))
+        return TG_SVCCA_PRODUCTS;
+    return needs & TG_BASIS_ALL ? TG_SVCCA_ALL : TG_SVCCA_LEADING;
+}
+
 void tg_run_size_up(const struct tg_svcca_layer *layers, size_t nlayers,
                     const struct tg_svcca_options *options, struct tg_svcca *svcca)
 {
@@ -241,7 +251,10 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
         return TG_NOMEM;
     tg_run_size_up(layers, nlayers, options, &svcca);
     enum tg_err err = layout(arena, layers, options, &svcca, &scratch);
-    *cost = (struct tg_svcca_cost){.bytes = tg_arena_high_water(arena)};
+    *cost = (struct tg_svcca_cost){.bytes = tg_arena_high_water(arena),
+                                   .pairs = svcca.npairs,
+                                   .tables = tg_samples_wanted(options->measures),
+                                   .tables_held = svcca.tables_held};
     tg_arena_free(arena);
     double n = (double)svcca.n;
     for (size_t i = 0; i < nlayers; i++) {
@@ -251,6 +264,7 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
                                               layers[i].mat.shape[1]);
         cost->read_bytes += n * d * (double)tg_dtype_size(layers[i].mat.dtype);
     }
+    cost->layer_flops = cost->flops;
     for (int64_t p = 0; p < svcca.npairs; p++) {
         struct tg_svcca_compared pair = tg_run_compared(options, &svcca, p);
         double da = (double)layers[pair.a].mat.shape[1], db = (double)layers[pair.b].mat.shape[1];

@@ -123,7 +123,22 @@ struct tg_svcca {
     double *matrix[TG_SVCCA_MEASURES];
 };
 
-struct tg_svcca_cost { size_t bytes; double flops, read_bytes; };
+/* What pairs are compared by, over all measures and hooks. */
+enum tg_svcca_route {
+    TG_SVCCA_NO_BASES, /* samples with samples only */
+    TG_SVCCA_PRODUCTS, /* X_a^T X_b, nothing is decomposed */
+    TG_SVCCA_LEADING,  /* the leading directions of a decomposition */
+    TG_SVCCA_ALL       /* all directions within the rank */
+};
+enum tg_svcca_route tg_svcca_route(const struct tg_svcca_options *options);
+
+struct tg_svcca_cost {
+    size_t bytes;
+    double flops, read_bytes;
+    double layer_flops; /* of flops, what layers take before any pair */
+    int64_t pairs;
+    bool tables, tables_held; /* of samples by samples: there are, and once a layer */
+};
 
 TG_MUST_CHECK enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
                                         const struct tg_svcca_options *options,

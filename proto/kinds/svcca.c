@@ -543,6 +543,8 @@ static enum tg_err estimate(const struct tg_job *job, unsigned lanes,
         *cost = (struct tg_cost){.peak_bytes = scores.bytes + tg_arena_high_water(arena),
                                  .flops = scores.flops + extra.flops,
                                  .read_bytes = scores.read_bytes + extra.read_bytes};
+    if (!err)
+        svcca_plan(&work, &scores, cost->plan, sizeof(cost->plan));
     svcca_release(&work);
     tg_arena_free(arena);
     return err;

@@ -213,6 +213,10 @@ json_t *svcca_layer_row(const struct tg_result *result, int64_t index);
 /* Row `index` of the table of pairs, to add to; borrowed, NULL without memory. */
 json_t *svcca_pair_row(const struct tg_result *result, int64_t index);
 
+/* The route and what costs how much, for the answer to a dry run. */
+void svcca_plan(const struct svcca_work *work, const struct tg_svcca_cost *cost, char *plan,
+                size_t size);
+
 /* Tables, arrays, figures and warnings of the scores. */
 void svcca_put_scores(const struct svcca_work *work, struct tg_result *result);
 
