@@ -306,6 +306,7 @@ Suite *head_suite(void)
     tcase_add_test(values, a_head_that_gives_no_number_is_told);
     suite_add_tcase(suite, values);
     TCase *running = tcase_create("running");
+    tcase_set_timeout(running, 30);
     tcase_add_test(running, bits_do_not_depend_on_lanes);
     tcase_add_test(running, a_stop_is_obeyed);
     suite_add_tcase(suite, running);

@@ -471,6 +471,7 @@ Suite *pca_suite(void)
     tcase_add_test(edges, a_path_beyond_double_precision_is_told);
     suite_add_tcase(suite, edges);
     TCase *running = tcase_create("running");
+    tcase_set_timeout(running, 30);
     tcase_add_test(running, bits_do_not_depend_on_lanes);
     tcase_add_test(running, a_stop_is_obeyed);
     tcase_add_loop_test(running, a_longer_list_builds_on_a_shorter_one_with_the_same_bits, 0, 2);

@@ -765,6 +765,7 @@ Suite *svcca_dft_suite(void)
     tcase_add_test(hard, a_span_beyond_double_precision_is_told);
     suite_add_tcase(suite, hard);
     TCase *running = tcase_create("running");
+    tcase_set_timeout(running, 30);
     tcase_add_test(running, bits_do_not_depend_on_lanes);
     tcase_add_test(running, bits_do_not_depend_on_what_is_recalled);
     tcase_add_test(running, a_stop_is_obeyed);

@@ -692,6 +692,7 @@ Suite *svcca_suite(void)
     tcase_add_test(edges, unwanted_measures_cost_nothing);
     suite_add_tcase(suite, edges);
     TCase *running = tcase_create("running");
+    tcase_set_timeout(running, 30);
     tcase_add_test(running, a_hook_sees_every_layer_and_pair);
     tcase_add_test(running, bits_do_not_depend_on_lanes);
     tcase_add_loop_test(running, bits_do_not_depend_on_what_is_recalled, 0, 4);
