@@ -257,8 +257,8 @@ static void warn(const struct svcca_work *work, const struct doubt *under,
         [TG_COVERS] = "",
         [TG_FEW_SAMPLES] = "there are fewer than 10 samples for each direction of both layers",
         [TG_UNTOLD_DIRECTIONS] =
-            "some of its correlations may be 0, where its bias falls off no faster than its "
-            "sd; cca_mean_squared, cka and regression do not have this"};
+            ("some of its correlations may be 0, where its bias falls off no faster than its "
+             "sd; cca_mean_squared, cka and regression do not have this")};
     const struct tg_svcca *svcca = &work->svcca;
     if (under->count)
         tg_result_warn(result, "interval-undercovers",
