@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writing behind: two buffers that take turns. */
+/* Hashing and writing behind: two buffers that take turns. */
 #include "server/behind.h"
 
 #include <errno.h>
@@ -14,36 +14,33 @@
 #include "server/store_private.h"
 
 enum { BUFFER = 2 << 20, BLOCK = 4096 };
+enum { HASH, WRITE, STAGES };
+
+/* A thread that takes each full buffer. */
+struct stage {
+    struct tg_behind *behind;
+    int (*take)(struct tg_behind *behind, const char *p, size_t n);
+    const char *name;
+    bool started;
+    pthread_t thread;
+    size_t handed; /* guarded by mu: bytes of the buffer that is to be taken */
+};
 
 struct tg_behind {
     int fd;
-    uint64_t at;      /* end of what is written; the writing thread's while it writes */
-    uint64_t begin;   /* of the buffer that is filling, in the file */
-    unsigned filling; /* which buffer */
+    struct tg_sha256 *sha; /* the hashing thread's while it hashes */
+    uint64_t at;           /* end of what is written; the writing thread's while it writes */
+    uint64_t begin;        /* of the buffer that is filling, in the file */
+    unsigned filling;      /* which buffer */
     size_t filled;
     bool direct, refused; /* past the page cache now; the file system will not have it */
-    bool started;
-    pthread_t thread;
+    struct stage stage[STAGES];
     pthread_mutex_t mu;
     pthread_cond_t turn;
-    size_t handed; /* guarded by mu: bytes of the other buffer that are to be written */
-    int error;     /* guarded by mu */
-    bool over;     /* guarded by mu */
+    int error; /* guarded by mu */
+    bool over; /* guarded by mu */
     _Alignas(BLOCK) char buffer[2][BUFFER];
 };
-
-struct tg_behind *tg_behind_new(int fd, uint64_t at)
-{
-    struct tg_behind *behind = aligned_alloc(BLOCK, sizeof *behind);
-    if (!behind)
-        return NULL;
-    memset(behind, 0, offsetof(struct tg_behind, buffer)); /* leaves the buffers' pages */
-    behind->fd = fd;
-    behind->at = behind->begin = at;
-    pthread_mutex_init(&behind->mu, NULL);
-    pthread_cond_init(&behind->turn, NULL);
-    return behind;
-}
 
 /*
  * Direct writing takes whole blocks only, so not the end of a file, nor the first piece of one
@@ -88,53 +85,86 @@ static int write_piece(struct tg_behind *behind, const char *p, size_t n)
     return error;
 }
 
-static void *write_pieces(void *arg)
+static int hash_piece(struct tg_behind *behind, const char *p, size_t n)
 {
-    struct tg_behind *behind = arg;
-    pthread_setname_np(pthread_self(), "upload");
+    tg_sha256_add(behind->sha, p, n);
+    return 0;
+}
+
+struct tg_behind *tg_behind_new(int fd, uint64_t at, struct tg_sha256 *sha)
+{
+    struct tg_behind *behind = aligned_alloc(BLOCK, sizeof *behind);
+    if (!behind)
+        return NULL;
+    memset(behind, 0, offsetof(struct tg_behind, buffer)); /* leaves the buffers' pages */
+    behind->fd = fd;
+    behind->sha = sha;
+    behind->at = behind->begin = at;
+    behind->stage[HASH] = (struct stage){behind, hash_piece, "upload hash", .handed = 0};
+    behind->stage[WRITE] = (struct stage){behind, write_piece, "upload write", .handed = 0};
+    pthread_mutex_init(&behind->mu, NULL);
+    pthread_cond_init(&behind->turn, NULL);
+    return behind;
+}
+
+static void *take_pieces(void *arg)
+{
+    struct stage *stage = arg;
+    struct tg_behind *behind = stage->behind;
+    pthread_setname_np(pthread_self(), stage->name);
     pthread_mutex_lock(&behind->mu);
     for (unsigned turn = 0;; turn ^= 1) {
-        while (!behind->handed && !behind->over)
+        while (!stage->handed && !behind->over)
             pthread_cond_wait(&behind->turn, &behind->mu);
-        if (!behind->handed)
+        if (!stage->handed)
             break;
-        size_t n = behind->handed;
         pthread_mutex_unlock(&behind->mu);
-        int error = write_piece(behind, behind->buffer[turn], n);
+        int error = stage->take(behind, behind->buffer[turn], stage->handed);
         pthread_mutex_lock(&behind->mu);
-        behind->handed = 0;
+        stage->handed = 0;
         behind->error = error ? error : behind->error;
-        pthread_cond_signal(&behind->turn);
+        pthread_cond_broadcast(&behind->turn);
     }
     pthread_mutex_unlock(&behind->mu);
     return NULL;
 }
 
-/* Waits until nothing is being written; what went wrong with that. */
-static int wait_written(struct tg_behind *behind)
+/* Waits until no buffer is being taken; what went wrong with that. */
+static int wait_taken(struct tg_behind *behind)
 {
     pthread_mutex_lock(&behind->mu);
-    while (behind->handed)
+    while (behind->stage[HASH].handed || behind->stage[WRITE].handed)
         pthread_cond_wait(&behind->turn, &behind->mu);
     int error = behind->error;
     pthread_mutex_unlock(&behind->mu);
     return error;
 }
 
-/* The buffer that is full goes to the thread, if there can be one; the other is filled next. */
+/* Both threads, or those that there can be. */
+static bool start(struct tg_behind *behind)
+{
+    bool all = true;
+    for (int i = 0; i < STAGES; i++) {
+        struct stage *stage = &behind->stage[i];
+        if (!stage->started)
+            stage->started =
+                pthread_create(&stage->thread, NULL, take_pieces, stage) == 0;
+        all = all && stage->started;
+    }
+    return all;
+}
+
+/* The buffer that is full goes to the threads, if there can be any; the other is filled next. */
 static int hand_over(struct tg_behind *behind)
 {
-    int error = wait_written(behind);
+    int error = wait_taken(behind);
     if (error)
         return error;
-    if (!behind->started)
-        behind->started =
-            pthread_create(&behind->thread, NULL, write_pieces, behind) == 0;
-    if (!behind->started)
+    if (!start(behind))
         return tg_behind_flush(behind);
     pthread_mutex_lock(&behind->mu);
-    behind->handed = behind->filled;
-    pthread_cond_signal(&behind->turn);
+    behind->stage[HASH].handed = behind->stage[WRITE].handed = behind->filled;
+    pthread_cond_broadcast(&behind->turn);
     pthread_mutex_unlock(&behind->mu);
     behind->begin += behind->filled;
     behind->filling ^= 1;
@@ -160,24 +190,28 @@ int tg_behind_put(struct tg_behind *behind, const void *p, size_t n)
 
 int tg_behind_flush(struct tg_behind *behind)
 {
-    int error = wait_written(behind);
+    int error = wait_taken(behind);
+    const char *p = behind->buffer[behind->filling];
     size_t n = behind->filled;
     behind->begin += n;
     behind->filled = 0;
-    return error || !n ? error : write_piece(behind, behind->buffer[behind->filling], n);
+    if (error || !n)
+        return error;
+    hash_piece(behind, p, n);
+    return write_piece(behind, p, n);
 }
 
 void tg_behind_free(struct tg_behind *behind)
 {
     if (!behind)
         return;
-    if (behind->started) {
-        pthread_mutex_lock(&behind->mu);
-        behind->over = true;
-        pthread_cond_signal(&behind->turn);
-        pthread_mutex_unlock(&behind->mu);
-        pthread_join(behind->thread, NULL);
-    }
+    pthread_mutex_lock(&behind->mu);
+    behind->over = true;
+    pthread_cond_broadcast(&behind->turn);
+    pthread_mutex_unlock(&behind->mu);
+    for (int i = 0; i < STAGES; i++)
+        if (behind->stage[i].started)
+            pthread_join(behind->stage[i].thread, NULL);
     pthread_cond_destroy(&behind->turn);
     pthread_mutex_destroy(&behind->mu);
     free(behind);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Writing behind: one thread fills a buffer while another writes the one before.
+ * Hashing and writing behind: a buffer is filled while two threads hash and write the one before.
  *
- * DESIGN. For files that grow at their end. Two buffers take turns; the thread that writes is
+ * DESIGN. For files that grow at their end. SHA-256 is what bounds an upload where the disk is
+ * fast, so the thread that receives does not hash. Two buffers take turns; the threads are
  * started with the first one handed over, so a small file costs none. Pieces end at multiples
  * of the buffer's size in the file and are written past the page cache where the file system
  * can: the same pages are then used again and again, where the cache would take new ones for
@@ -16,12 +17,17 @@
 #include <stdint.h>
 
 struct tg_behind;
-
-/* For bytes that follow the first `at` of `fd`, which stays the caller's. NULL without memory. */
-struct tg_behind *tg_behind_new(int fd, uint64_t at);
+struct tg_sha256;
 
 /*
- * Ends the thread after the piece it is writing; what was not flushed is dropped. NULL is
+ * For bytes that follow the first `at` of `fd`. Both `fd` and `sha`, which has seen those, stay
+ * the caller's, who may use them again after tg_behind_flush() or tg_behind_free(). NULL
+ * without memory.
+ */
+struct tg_behind *tg_behind_new(int fd, uint64_t at, struct tg_sha256 *sha);
+
+/*
+ * Ends the threads after the piece they are at; what was not flushed is dropped. NULL is
  * allowed.
  */
 void tg_behind_free(struct tg_behind *behind);
@@ -32,7 +38,7 @@ void tg_behind_free(struct tg_behind *behind);
  */
 int tg_behind_put(struct tg_behind *behind, const void *p, size_t n);
 
-/* Hand everything to the kernel and wait for it. Errors as tg_behind_put. */
+/* Hash everything, hand it to the kernel and wait for both. Errors as tg_behind_put. */
 int tg_behind_flush(struct tg_behind *behind);
 
 #endif

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { MAX_POINTS = 32 };
-enum action { ERROR, FULL, KILL, SLEEP };
+enum action { ERROR, FULL, INVALID, KILL, SLEEP };
 
 static struct {
     char name[40];
@@ -68,6 +68,8 @@ static void add_locked(const char *entry)
         points[npoints].action = KILL;
     } else if (!strcmp(action, "full")) {
         points[npoints].action = FULL;
+    } else if (!strcmp(action, "invalid")) {
+        points[npoints].action = INVALID;
     } else if (strcmp(action, "error") != 0) {
         refuse(entry);
     }
@@ -128,6 +130,9 @@ int tg_point(const char *name)
             break;
         case FULL:
             error = ENOSPC;
+            break;
+        case INVALID:
+            error = EINVAL;
             break;
         case KILL:
             kill(getpid(), SIGKILL);

@@ -5,7 +5,8 @@
  * DESIGN. Only in builds configured with --enable-testing; otherwise TG_POINT() is the
  * constant 0. TANGENTD_POINTS="store.commit=full@3,store.after_commit=kill" makes the
  * third commit find the disk full and kills the process after the next; actions are error
- * (an I/O error), full, kill and sleep:MS, "@N" the N-th time only (default: every time).
+ * (an I/O error), full, invalid (EINVAL), kill and sleep:MS, "@N" the N-th time only
+ * (default: every time).
  */
 #ifndef TG_SERVER_POINT_H
 #define TG_SERVER_POINT_H

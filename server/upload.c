@@ -2,10 +2,10 @@
 /*
  * Uploads: a body of any size to disk in constant memory.
  *
- * DESIGN. Bytes are hashed as they come, while another thread writes those before. The part
- * of a known digest is called after it and survives a broken connection or a crash; its
- * bytes are hashed again when it is resumed. A part that filled the disk is removed at
- * once, so that the store can go on.
+ * DESIGN. While bytes come, other threads hash and write those before. The part of a known
+ * digest is called after it and survives a broken connection or a crash; its bytes are hashed
+ * again when it is resumed. A part that filled the disk is removed at once, so that the store
+ * can go on.
  */
 #include "server/store_private.h"
 
@@ -29,7 +29,7 @@ struct tg_upload {
     char part[TG_DATA_PATH_SIZE];
     int fd;
     struct tg_behind *behind;
-    struct tg_sha256 *sha;
+    struct tg_sha256 *sha; /* of what is flushed */
     uint64_t bytes; /* received, and lying here before */
     bool discard;   /* nothing here is worth resuming */
 };
@@ -106,7 +106,7 @@ static enum tg_err open_part(struct tg_upload *upload, uint64_t offset,
     if (upload->fd < 0)
         return tg_store_file_failed(upload->store, errno, report);
     upload->bytes = offset;
-    upload->behind = tg_behind_new(upload->fd, offset);
+    upload->behind = tg_behind_new(upload->fd, offset, upload->sha);
     return upload->behind ? rehash(upload, report) : TG_NOMEM;
 }
 
@@ -180,7 +180,6 @@ enum tg_err tg_upload_write(struct tg_upload *upload, const void *p, size_t n,
         return tg_fault_add(report, TG_BODY_TOO_LARGE, NULL,
                             "A stored file has at most %zu bytes.", max);
     }
-    tg_sha256_add(upload->sha, p, n);
     upload->bytes += n;
     return check_written(upload, tg_behind_put(upload->behind, p, n), report);
 }
