@@ -48,6 +48,7 @@ struct tg_peer_scores {
 struct tg_peers_options {
     uint64_t peers;        /* bit set of enum tg_peer */
     double google_epsilon; /* of cca_core and pwcca.py; its tutorial takes 1e-10 */
+    double rbf_threshold;  /* of Kornblith's gram_rbf, > 0: its default is 1 */
 };
 
 /* Scratch for any pair of layers of n rows and at most d units, in the arena. */
@@ -62,8 +63,8 @@ double tg_peers_flops(int64_t n, int64_t da, int64_t db,
                       const struct tg_peers_options *options);
 
 /*
- * a (n x d_a) and b (n x d_b), finite, as the peer would be given them: not centred. No
- * scores where a layer has more units than samples.
+ * a (n x d_a) and b (n x d_b), finite, as the peer would be given them: not centred. Where a
+ * layer has more units than samples, no score has a value, and each says why.
  */
 TG_MUST_CHECK enum tg_err tg_peers_compare(const struct tg_ctx *ctx, struct tg_peers *peers,
                                            const struct tg_mat *a, const struct tg_mat *b,

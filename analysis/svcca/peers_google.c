@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* cca_core.py and pwcca.py of google/svcca, step by step. */
+/*
+ * google/svcca, commit 1f3fbf1, step by step.
+ *   cca_core.py   averages the leading correlations only, of covariances scaled by their
+ *                 largest entry with epsilon on their diagonal
+ *   pwcca.py      weighs by directions that are not the paper's
+ */
 #include "svcca/peers_private.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "linalg/linalg.h"
 
@@ -126,36 +130,24 @@ static int64_t truncated(const double *rho, int64_t k)
     return k;
 }
 
-static double mean_of(const double *x, int64_t k)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < k; i++)
-        sum += x[i];
-    return sum / (double)k;
-}
-
 void tg_peer_google_why_not(const struct tg_peers *peers,
                             const struct tg_peer_google *google,
                             struct tg_peer_score *score)
 {
     switch (google->outcome) {
     case TG_GOOGLE_REFUSES:
-        snprintf(score->why, sizeof(score->why),
-                 "cca_core refuses a first layer of %lld units for %lld samples.",
-                 (long long)peers->side[0].d, (long long)peers->n);
+        tg_peer_say(score, "cca_core refuses a first layer of %lld units for %lld samples.",
+                    (long long)peers->side[0].d, (long long)peers->n);
         return;
     case TG_GOOGLE_EMPTY:
-        snprintf(
-            score->why, sizeof(score->why),
-            "cca_core finds no unit with a variance above its epsilon and returns 0.");
+        tg_peer_say(score, "cca_core finds no unit with a variance above its epsilon and "
+                           "returns 0.");
         score->value = 0;
         return;
     case TG_GOOGLE_SINGULAR:
-        snprintf(
-            score->why, sizeof(score->why),
-            "A covariance is singular (units that are dead, copied or too many), so "
-            "cca_core takes roots of rounding noise and mostly stops with \"SVD did not "
-            "converge\".");
+        tg_peer_say(score, "A covariance is singular (units that are dead, copied or too many), "
+                           "so cca_core takes roots of rounding noise and mostly stops with "
+                           "\"SVD did not converge\".");
         return;
     case TG_GOOGLE_OK:
         return;
@@ -177,14 +169,13 @@ enum tg_err tg_peer_google_mean(const struct tg_ctx *ctx, const struct tg_peers 
         return TG_OK;
     }
     int64_t k = truncated(google.rho, google.k);
-    score->value = mean_of(google.rho, k);
+    score->value = tg_peer_mean(google.rho, k);
     score->rounding = google.rounding;
-    snprintf(
-        score->why, sizeof(score->why),
-        "cca_core averages the first %lld of %lld correlations, which make up 98 %% of their "
-        "sum (the mean of all is %.10g), and adds epsilon = %g to the diagonal of scaled "
-        "covariances.",
-        (long long)k, (long long)google.k, mean_of(google.rho, google.k), epsilon);
+    tg_peer_say(score,
+                "cca_core averages the first %lld of %lld correlations, which make up 98 %% of "
+                "their sum (the mean of all is %.10g), and adds epsilon = %g to the diagonal of "
+                "scaled covariances.",
+                (long long)k, (long long)google.k, tg_peer_mean(google.rho, google.k), epsilon);
     return TG_OK;
 }
 
@@ -210,13 +201,16 @@ static enum tg_err weighted_mean(const struct tg_ctx *ctx, const struct tg_peers
     size_t ld = (size_t)k;
     double *shifted = peers->tall[0], *directions = peers->tall[1],
            *units = peers->tall[2];
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        if (i % TG_PEER_ROWS == 0)
+            TG_TRY(tg_ctx_poll(ctx));
         for (int64_t j = 0; j < k; j++) {
             int64_t unit = w->keep[j];
             shifted[i * k + j] = w->source[i * w->d + unit] - w->mean[unit];
             directions[i * k + j] = w->mean[unit];
             units[i * k + j] = w->raw[i * w->d + unit];
         }
+    }
     TG_TRY(tg_gemm(ctx, TG_N, TG_T, n, k, k, sign, shifted, ld, w->coef, ld, 1,
                    directions, ld));
     double *r = peers->square[0], *products = peers->square[1], top = 0, total = 0;
@@ -249,11 +243,10 @@ enum tg_err tg_peer_google_pwcca(const struct tg_ctx *ctx, const struct tg_peers
     }
     bool first = google.kx <= google.ky;
     if (!first && x->d != y->d) {
-        snprintf(
-            score->why, sizeof(score->why),
-            "pwcca.py stops with an IndexError when the first layer keeps more units (%lld) "
-            "than the second (%lld): it then reads the wrong layer.",
-            (long long)google.kx, (long long)google.ky);
+        tg_peer_say(score,
+                    "pwcca.py stops with an IndexError when the first layer keeps more units "
+                    "(%lld) than the second (%lld): it then reads the wrong layer.",
+                    (long long)google.kx, (long long)google.ky);
         return TG_OK;
     }
     struct weighting w = {.raw = first ? x->raw : y->raw,
@@ -274,11 +267,10 @@ enum tg_err tg_peer_google_pwcca(const struct tg_ctx *ctx, const struct tg_peers
     TG_TRY(weighted_mean(ctx, peers, &w, google.rho, 1, &score->value));
     TG_TRY(weighted_mean(ctx, peers, &w, google.rho, -1, &other));
     score->rounding = google.rounding;
-    snprintf(
-        score->why, sizeof(score->why),
-        "pwcca.py leaves the inverse root of the covariance out of its directions and adds the "
-        "units' means to them, so its weights are not the paper's and depend on the signs that "
-        "LAPACK gives singular vectors (all of them turned: %.6g).",
-        other);
+    tg_peer_say(score,
+                "pwcca.py leaves the inverse root of the covariance out of its directions and "
+                "adds the units' means to them, so its weights are not the paper's and depend on "
+                "the signs that LAPACK gives singular vectors (all of them turned: %.6g).",
+                other);
     return TG_OK;
 }

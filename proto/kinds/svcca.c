@@ -72,7 +72,8 @@ static const struct tg_param params[] = {
         struct svcca_params, compare_with, svcca_peer_names, "[]",
         "Also tell what other programs print for the same pairs, and why it differs: "
         "google/svcca (cca_core and pwcca), anatome, ReSi, and the notebook of Kornblith et "
-        "al. Takes up to five times as long as the job alone."),
+        "al. (whose kernel takes our `rbf_bandwidth`). Takes up to five times as long as the "
+        "job alone."),
     TG_P_REAL(struct svcca_params, google_epsilon, 0, 1, "1e-10", "",
               "The epsilon of google/svcca that `compare_with` takes; its tutorial's is "
               "1e-10, its default 0."),
@@ -605,7 +606,7 @@ static const char example[] =
 
 const struct tg_kind tg_kind_svcca = {
     .name = "svcca",
-    .version = 2,
+    .version = 3,
     .title = "Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes)",
     .summary = "Compares layers of neural networks by their activations on the same "
                "samples: every pair of the layers given, each layer decomposed once. "

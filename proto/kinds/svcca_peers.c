@@ -15,7 +15,8 @@ static enum tg_err prepare(struct svcca_work *work, size_t place, struct tg_aren
 {
     const struct tg_peers_options options = {.peers = work->params->compare_with,
                                              .google_epsilon =
-                                                 work->params->google_epsilon};
+                                                 work->params->google_epsilon,
+                                             .rbf_threshold = work->params->rbf_bandwidth};
     int64_t n = work->layers[0].mat.shape[0], most = 0;
     if (!options.peers)
         return TG_OK;

@@ -14,7 +14,8 @@ Suite *peers_suite(void);
 enum { MAX_NUMBERS = 1 << 12 };
 
 static const struct tg_peers_options every_peer = {.peers = (1 << TG_PEERS) - 1,
-                                                   .google_epsilon = 1e-10};
+                                                   .google_epsilon = 1e-10,
+                                                   .rbf_threshold = 1};
 
 static struct tg_mat mat_of(const double *x, int64_t n, int64_t d)
 {
@@ -152,6 +153,57 @@ START_TEST(google_refuses_as_many_units_as_samples)
 }
 END_TEST
 
+START_TEST(more_units_than_samples_have_every_row_and_no_value)
+{
+    enum { FEW = 8, WIDE = 12 };
+    double x[FEW * WIDE], y[FEW * WIDE];
+    struct tg_peer_scores scores, narrow;
+    tg_rng_normal(1, 0, 0, FEW * WIDE, x);
+    tg_rng_normal(1, 1, 0, FEW * WIDE, y);
+    compare(x, WIDE, y, 3, FEW, &every_peer, &scores);
+    compare(x, 3, y, 3, FEW, &every_peer, &narrow);
+    ck_assert_int_eq(scores.n, narrow.n);
+    for (int i = 0; i < scores.n; i++) {
+        const struct tg_peer_score *wide = &scores.score[i], *same = &narrow.score[i];
+        ck_assert_str_eq(wide->peer, same->peer);
+        ck_assert_str_eq(wide->measure, same->measure);
+        ck_assert_str_eq(wide->ours, same->ours);
+        ck_assert(wide->distance == same->distance);
+        ck_assert_double_nan(wide->value);
+        ck_assert_str_ne(wide->why, "");
+    }
+}
+END_TEST
+
+START_TEST(the_notebook_s_threshold_widens_its_kernel)
+{
+    static const double x[] = {0, 1, 3, 7}, y[] = {0, 2, 2.5, 9};
+    struct tg_peer_scores scores;
+    for (int wide = 0; wide < 2; wide++) {
+        struct tg_peers_options options = {.peers = 1 << TG_PEER_KORNBLITH,
+                                           .rbf_threshold = wide ? 1000 : 1};
+        compare(x, 1, y, 1, 4, &options, &scores);
+        double got = find(&scores, "kornblith", "cka_rbf")->value;
+        double linear = find(&scores, "kornblith", "cka")->value;
+        if (wide) /* ever wider, the kernel becomes the linear one */
+            ck_assert_double_eq_tol(got, linear, 1e-6);
+        else
+            ck_assert_double_gt(fabs(got - linear), 0.01);
+    }
+}
+END_TEST
+
+START_TEST(samples_that_are_mostly_equal_have_no_rbf_kernel)
+{
+    static const double x[] = {1, 1, 1, 1, 1, 1, 1, 4}, y[] = {1, 2, 3, 5, 7, 8, 11, 13};
+    struct tg_peer_scores scores;
+    compare(x, 1, y, 1, 8, &every_peer, &scores);
+    const struct tg_peer_score *score = find(&scores, "kornblith", "cka_rbf");
+    ck_assert_double_nan(score->value);
+    ck_assert_ptr_nonnull(strstr(score->why, "distances are 0"));
+}
+END_TEST
+
 START_TEST(a_layer_that_never_changes_is_told_and_nothing_fails)
 {
     double x[N * D], y[N * D];
@@ -185,9 +237,12 @@ Suite *peers_suite(void)
     tcase_add_test(values, prints_what_the_peers_print);
     tcase_add_test(values, only_peers_asked_for_are_run);
     tcase_add_test(values, what_resi_keeps_depends_on_the_scale);
+    tcase_add_test(values, the_notebook_s_threshold_widens_its_kernel);
     suite_add_tcase(suite, values);
     TCase *edges = tcase_create("edges");
     tcase_add_test(edges, google_refuses_as_many_units_as_samples);
+    tcase_add_test(edges, more_units_than_samples_have_every_row_and_no_value);
+    tcase_add_test(edges, samples_that_are_mostly_equal_have_no_rbf_kernel);
     tcase_add_test(edges, a_layer_that_never_changes_is_told_and_nothing_fails);
     tcase_add_test(edges, a_stop_is_obeyed);
     suite_add_tcase(suite, edges);

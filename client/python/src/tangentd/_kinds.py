@@ -449,7 +449,8 @@ class KindMethods:
             kornblith
             Also tell what other programs print for the same pairs, and why it differs:
             google/svcca (cca_core and pwcca), anatome, ReSi, and the notebook of Kornblith et
-            al. Takes up to five times as long as the job alone.
+            al. (whose kernel takes our `rbf_bandwidth`). Takes up to five times as long as the
+            job alone.
         google_epsilon : number from 0 to 1
             The epsilon of google/svcca that `compare_with` takes; its tutorial's is 1e-10, its
             default 0.
