@@ -107,7 +107,7 @@ static const char paths_template[] =
     "              'color': {'field': 'series', 'type': 'nominal', 'title': null,"
     "                        'sort': []}},"
     " 'layer': [{'mark': {'type': 'line', 'opacity': 0.5}},"
-    "           {'mark': {'type': 'point', 'filled': true, 'tooltip': true}},"
+    "           {'mark': {'type': 'point', 'filled': true, 'tooltip': true}, 'encoding': {}},"
     "           {'mark': {'type': 'point', 'filled': true, 'size': 120, 'shape': 'diamond'},"
     "            'transform': [{'filter': 'datum.step == 0'}]}]}";
 
@@ -365,49 +365,107 @@ json_t *tg_figure_heatmap_panes(const char *title, const char *xtitle, const cha
     return figure.spec;
 }
 
+json_t *tg_figure_panels(const char *title, const char *xtitle, const char *const *panes,
+                         size_t npanes, const struct tg_series *series, size_t nseries)
+{
+    struct figure figure = {tg_figure_line_panes(title, xtitle, "", panes, npanes, series,
+                                                 nseries, NAN),
+                            NULL};
+    set(&figure, json_integer(2), "columns");
+    set(&figure, json_integer(300), "spec/width");
+    set(&figure, tg_json_template("{'scale': {'y': 'independent'}}"), "resolve");
+    return figure.spec;
+}
+
+static bool all_above_zero(const double *z, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (isfinite(z[i]) && !(z[i] > 0))
+            return false;
+    return true;
+}
+
+/* A scale of z as `channel` of what `encoding` leads to. */
+static void encode_z(struct figure *figure, const char *encoding, const char *channel,
+                     const char *title, bool logarithmic)
+{
+    char path[60];
+    snprintf(path, sizeof(path), "%s/%s", encoding, channel);
+    set(figure, json_pack("{s:s, s:s, s:s, s:{s:s}}", "field", "z", "type", "quantitative",
+                          "title", title, "scale", "type", logarithmic ? "log" : "linear"),
+        path);
+    if (strcmp(channel, "color") == 0) {
+        snprintf(path, sizeof(path), "%s/%s/scale/scheme", encoding, channel);
+        set_text(figure, "viridis", path);
+    }
+}
+
+/* A row of a path; `series` and `end` may be NULL. */
+static void add_point(struct figure *figure, const struct tg_figure_path *path, size_t i,
+                      const char *series, const char *end)
+{
+    json_t *row = json_pack("{s:I, s:o, s:o, s:s*, s:s*}", "step", (json_int_t)i, "x",
+                            number(path->x[i]), "y", number(path->y[i]), "series", series,
+                            "end", end);
+    if (path->z)
+        tg_json_set(&row, "z", number(path->z[i]));
+    add_row(figure, row);
+}
+
 json_t *tg_figure_paths(const char *title, const char *xtitle, const char *ytitle,
-                        const struct tg_series *series, size_t nseries)
+                        const char *ztitle, const struct tg_figure_path *paths, size_t npaths)
 {
     struct figure figure = begin(paths_template, "Paths in the plane", title, xtitle);
-    size_t stride = thin(&figure, set_series(&figure, series, nseries));
+    json_t *names = json_array();
+    bool sized = true, logarithmic = true;
+    size_t total = 0;
+    for (size_t i = 0; i < npaths; i++) {
+        total += paths[i].n;
+        tg_json_append(&names, json_string(paths[i].name));
+        sized = sized && paths[i].z;
+        logarithmic = sized && logarithmic && all_above_zero(paths[i].z, paths[i].n);
+    }
+    set(&figure, names, "encoding/color/sort");
     set_text(&figure, ytitle, "encoding/y/title");
-    for (size_t i = 0; i < nseries; i++)
-        for (size_t k = 0; k < series[i].n; k += stride)
-            add_row(&figure, json_pack("{s:s, s:I, s:o, s:o}", "series", series[i].name, "step",
-                                       (json_int_t)k, "x", number(series[i].x[k]), "y",
-                                       number(series[i].y[k])));
+    if (sized)
+        encode_z(&figure, "layer/1/encoding", "size", ztitle, logarithmic);
+    size_t stride = thin(&figure, total);
+    for (size_t i = 0; i < npaths; i++)
+        for (size_t k = 0; k < paths[i].n; k += stride)
+            add_point(&figure, &paths[i], k, paths[i].name, NULL);
     return figure.spec;
 }
 
 json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle,
-                       const double *x, const double *y, size_t n)
+                       const char *ztitle, const struct tg_figure_path *path)
 {
     struct figure figure = begin(path_template, "Path in the plane", title, xtitle);
-    size_t stride = thin(&figure, n + 1);
+    size_t n = path->n, stride = thin(&figure, n + 1);
     set_text(&figure, ytitle, "encoding/y/title");
+    if (path->z)
+        encode_z(&figure, "layer/1/encoding", "color", ztitle, all_above_zero(path->z, n));
     for (size_t i = 0; i < n; i++) {
         const char *end = i == 0 ? "start" : i + 1 == n ? "end" : NULL;
         if (i % stride == 0 || end)
-            add_row(&figure, json_pack("{s:I, s:o, s:o, s:s*}", "step", (json_int_t)i,
-                                       "x", number(x[i]), "y", number(y[i]), "end", end));
+            add_point(&figure, path, i, NULL, end);
     }
     return figure.spec;
 }
 
 json_t *tg_figure_path_beside(const char *title, const char *xtitle, const char *ytitle,
-                              const double *x, const double *y, size_t n,
-                              const char *curve_name, const double *curve_x,
-                              const double *curve_y)
+                              const char *ztitle, const struct tg_figure_path *path,
+                              const struct tg_figure_path *curve)
 {
-    struct figure figure = {tg_figure_path(title, xtitle, ytitle, x, y, n), NULL};
+    struct figure figure = {tg_figure_path(title, xtitle, ytitle, ztitle, path), NULL};
     json_t *layer = tg_json_template(curve_template);
     json_t *rows = json_object_get(json_object_get(layer, "data"), "values");
+    size_t n = curve->n;
     size_t stride = n > ROWS_MAX / 2 ? (n + ROWS_MAX / 2 - 1) / (ROWS_MAX / 2) : 1;
-    bool whole = rows && !json_object_set_new(layer, "name", json_string(curve_name));
+    bool whole = rows && !json_object_set_new(layer, "name", json_string(curve->name));
     for (size_t i = 0; whole && i < n; i += stride)
         whole = !json_array_append_new(
             rows, json_pack("{s:I, s:o, s:o}", "step", (json_int_t)i, "x",
-                            number(curve_x[i]), "y", number(curve_y[i])));
+                            number(curve->x[i]), "y", number(curve->y[i])));
     if (!whole || json_array_insert_new(json_object_get(figure.spec, "layer"), 0, layer)) {
         json_decref(whole ? NULL : layer);
         fail(&figure);

@@ -46,19 +46,31 @@ json_t *tg_figure_heatmap_panes(const char *title, const char *xtitle, const cha
                                 size_t npanes, const char *const *xlabels, size_t cols,
                                 const char *const *ylabels, size_t rows, const double *z);
 
-/* A path in the plane in the order of its points, coloured by step, start and end marked. */
+/*
+ * The same with a scale of its own for each pane, two in a row, and no level; what is drawn has
+ * a title in its pane's name.
+ */
+json_t *tg_figure_panels(const char *title, const char *xtitle, const char *const *panes,
+                         size_t npanes, const struct tg_series *series, size_t nseries);
+
+/* A path in the plane, and a number at each of its points; NULL: none. */
+struct tg_figure_path { const char *name; const double *x, *y, *z; size_t n; };
+
+/*
+ * A path in the order of its points, coloured by z (by step without one; logarithmically where
+ * all z are above zero), start and end marked.
+ */
 json_t *tg_figure_path(const char *title, const char *xtitle, const char *ytitle,
-                       const double *x, const double *y, size_t n);
+                       const char *ztitle, const struct tg_figure_path *path);
 
-/* Several paths in the plane, one colour each, their starts marked. All series have an x. */
+/* Several paths, one colour each, their starts marked; points as large as z where all have z. */
 json_t *tg_figure_paths(const char *title, const char *xtitle, const char *ytitle,
-                        const struct tg_series *series, size_t nseries);
+                        const char *ztitle, const struct tg_figure_path *paths, size_t npaths);
 
-/* A path with an expected curve of n points behind it, dashed. */
+/* A path with an expected curve of as many points behind it, dashed. */
 json_t *tg_figure_path_beside(const char *title, const char *xtitle, const char *ytitle,
-                              const double *x, const double *y, size_t n,
-                              const char *curve_name, const double *curve_x,
-                              const double *curve_y);
+                              const char *ztitle, const struct tg_figure_path *path,
+                              const struct tg_figure_path *curve);
 
 /* Bars (measured) with marks (expected) beside them. */
 json_t *tg_figure_bars(const char *title, const char *xtitle, const char *ytitle,

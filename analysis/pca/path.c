@@ -96,14 +96,17 @@ static double unchanged(const struct tg_walk_data *data, const struct tg_pca *pc
     return steps > 0 ? same / (steps * (double)data->d) : NAN;
 }
 
+/* A loss that is no number is none. */
 static void find_minimum(const struct tg_pca_options *options, struct tg_pca *pca, int64_t r)
 {
     int64_t last = pca->run[r + 1] - 1;
-    const double *loss = options->loss;
-    pca->minimum[r] = last;
-    for (int64_t i = pca->run[r]; i <= last && loss; i++)
-        if (loss[pca->point[i]] < loss[pca->point[pca->minimum[r]]])
+    double least = INFINITY;
+    pca->minimum[r] = options->loss ? -1 : last;
+    for (int64_t i = pca->run[r]; i <= last && options->loss; i++)
+        if (options->loss[pca->point[i]] < least) {
+            least = options->loss[pca->point[i]];
             pca->minimum[r] = i;
+        }
 }
 
 enum tg_err tg_pca_describe_path(const struct tg_ctx *ctx, const struct tg_walk_data *data,
@@ -118,7 +121,9 @@ enum tg_err tg_pca_describe_path(const struct tg_ctx *ctx, const struct tg_walk_
         for (int64_t i = first; i < end; i++) {
             pca->from_start[i] = sqrt(tg_pca_distance2(g, pca->t, i, first));
             pca->from_end[i] = sqrt(tg_pca_distance2(g, pca->t, i, end - 1));
-            pca->from_minimum[i] = sqrt(tg_pca_distance2(g, pca->t, i, pca->minimum[r]));
+            pca->from_minimum[i] =
+                pca->minimum[r] < 0 ? NAN
+                                    : sqrt(tg_pca_distance2(g, pca->t, i, pca->minimum[r]));
         }
     }
     return tg_pca_d_eff(ctx, pca, g, pca->step2, &pca->d_eff);

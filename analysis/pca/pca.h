@@ -31,7 +31,7 @@ struct tg_pca_options {
     int64_t components;       /* wanted; at most min(t - 1, D) are given */
     int64_t reference;        /* point that is subtracted before multiplying */
     int64_t from, to, stride; /* of each run's points: from, from + stride, ... < to */
-    const double *loss;       /* of each of the T points; NULL: not known */
+    const double *loss;       /* of each of the T points, NaN: not known; NULL: of none */
 };
 
 /* Arrays lie in the context's arena. NaN stands where a number is not defined. */
@@ -39,7 +39,8 @@ struct tg_pca {
     int64_t t, d, k;             /* points in the window, dimensions, components given */
     int64_t *point;              /* t: where they stand in the data */
     int64_t nruns, *run;         /* nruns + 1: first points of runs in the window, and t */
-    int64_t *minimum;            /* nruns: points of least loss; without losses the last */
+    int64_t *minimum;            /* nruns: points of least loss, -1 where none is a number;
+                                    without losses the last points */
     double total_variance;       /* sum of squared distances from the mean over t - 1 */
     double d_eff;                /* 1 / mean squared cosine of distinct steps of one run */
     double cosine;               /* mean of step_cosine */

@@ -4,8 +4,8 @@
 
 /* The parts of a job beside its spectrum and path; their places are those of their states. */
 static const struct pca_part *const parts[] = {
-    &pca_checkpoints_part, &pca_verdict_part, &pca_layers_part, &pca_directions_part,
-    &pca_runs_part,        NULL,
+    &pca_loss_part,   &pca_plane_part,      &pca_checkpoints_part, &pca_verdict_part,
+    &pca_layers_part, &pca_directions_part, &pca_runs_part,        NULL,
 };
 
 enum { REFERENCE_FIRST, REFERENCE_LAST };
@@ -85,6 +85,13 @@ static const struct tg_input inputs[] = {
      "several runs: components are common to all, `start`, `stop` and `stride` count in each "
      "of them, and they are compared with each other.",
      TG_INPUT_LABELLED | TG_INPUT_MEMBERS},
+    {"loss", false, false, 1, 1, 1, "n",
+     "The loss at each point, in the order in which the points are given (also those outside of "
+     "the window); NaN or infinity where it is not known. It finds the minimum of the path, "
+     "and colours its figures. There are no contours over the plane of two components, and no "
+     "option for them: they would show the loss of networks in that plane, and those of the path "
+     "lie off it, often by many of their steps. What is reported in their place is the loss where "
+     "the path really went, and how far it went from the plane: `faithfulness`.", 0},
 };
 
 static const struct tg_output outputs[] = {
@@ -103,9 +110,21 @@ static const struct tg_output outputs[] = {
      "Effective dimensions of the steps: 1 over their mean squared cosine."},
     {TG_OUT_VALUE, "components", "array", "",
      "One row a component: k, explained_variance (over n - 1, as scikit-learn), ratio, "
-     "random_walk_ratio, step_null_ratio, band (one standard deviation of "
+     "ratio_error (bound on the error of that, first order), random_walk_ratio, "
+     "step_null_ratio, band (one standard deviation of "
      "random_walk_ratio, which is less than sqrt(2 / d_eff) of it), dct_overlap (cosine of "
      "the scores with the walk's, a cosine curve of k half periods)."},
+    {TG_OUT_VALUE, "faithfulness", "array", "",
+     "Whether a picture in the plane of the first two components shows the path, one row a run: "
+     "model (where there are several), steps (that are longer than the error of the scores), "
+     "hides_more (share of them of which the plane hides more than it shows, by squared length), "
+     "hidden (share of the squared lengths of all steps that lies outside of the plane), "
+     "walk_hidden (the same of a random walk of n points, 1 - 2 / (n - 1); null for several "
+     "runs), steps_off (median of `steps_off_plane`)."},
+    {TG_OUT_VALUE, "minima", "array", "",
+     "With `loss`, one row a run: model (where there are several), point (of least loss, from 0 "
+     "among those of the result), step (where given), loss (there), last_loss, and from_start "
+     "and from_end (distances of the minimum from the first and the last point)."},
     {TG_OUT_VALUE, "layers", "array", "",
      "With `checkpoints`, one row a tensor: layer, tensors (more than one where sums for each "
      "would take too much memory), coordinates, weight, share (of the total variance), "
@@ -145,9 +164,18 @@ static const struct tg_output outputs[] = {
      "Distance of each point from the first."},
     {TG_OUT_ARRAY, "distance_from_end", "float64", "n",
      "Distance of each point from the last."},
+    {TG_OUT_ARRAY, "distance_from_minimum", "float64", "n",
+     "With `loss`, distance of each point from that of least loss in its run."},
+    {TG_OUT_ARRAY, "loss", "float64", "n", "With `loss`, that of each point of the result."},
     {TG_OUT_ARRAY, "off_plane", "float64", "n",
      "Distance of each point from the plane of the first two components: where it is not "
      "small, a picture in that plane is not faithful."},
+    {TG_OUT_ARRAY, "step_hidden", "float64", "n-1",
+     "Share of each step's squared length that lies outside of the plane of the first two "
+     "components; NaN where a step is shorter than the error of the scores."},
+    {TG_OUT_ARRAY, "steps_off_plane", "float64", "n-1",
+     "`off_plane` where each step ends over the length of that step: how many such steps lead "
+     "back to the plane."},
     {TG_OUT_ARRAY, "step_cosine", "float64", "n-2", "Cosines of successive steps."},
     {TG_OUT_ARRAY, "gram", "float64", "n,n", "Centred Gram matrix, with `return_gram`."},
     {TG_OUT_ARRAY, "directions", "float32 or float64", "k,d",
@@ -185,12 +213,13 @@ static const struct tg_output outputs[] = {
     {TG_OUT_ARRAY, "expected_distance", "float64", "n",
      "Root mean squared distance from the start in the most likely model."},
     {TG_OUT_FIGURE, "path_1_2", "", "",
-     "The path in components 1 and 2 over the Lissajous curve of a walk with the "
-     "measured step lengths."},
+     "The path in components 1 and 2, with `loss` coloured by it, over the Lissajous curve of a "
+     "walk with the measured step lengths."},
     {TG_OUT_FIGURE, "path_1_3", "", "", "The same in components 1 and 3."},
     {TG_OUT_FIGURE, "path_2_3", "", "", "The same in components 2 and 3."},
     {TG_OUT_FIGURE, "path", "", "",
-     "The path in the plane of the first two components; of several runs, each of them."},
+     "The path in the plane of the first two components, with `loss` coloured by it; of several "
+     "runs, each of them, with `loss` in points as large as it."},
     {TG_OUT_FIGURE, "runs_alike", "", "",
      "With `runs`, the mean squared cosine of principal angles, run by run."},
     {TG_OUT_FIGURE, "layers", "", "",
@@ -200,8 +229,12 @@ static const struct tg_output outputs[] = {
      "Explained variance ratios, measured and of a walk with the measured step lengths, "
      "with its band."},
     {TG_OUT_FIGURE, "distance", "", "",
-     "Distance from the start and from the end, point by point, and what the most likely "
-     "null model expects."},
+     "Of one run, distance from the start, from the end, and with `loss` from the minimum, "
+     "point by point, and what the most likely null model expects."},
+    {TG_OUT_FIGURE, "panels", "", "",
+     "Along the path, of each run: distances from the start, the end, and with `loss` from the "
+     "minimum, the loss, lengths and cosines of steps, the distance from the plane of the first "
+     "two components, and the share of each step that it hides."},
     {TG_OUT_QUALITY, "ratio_error", "number", "",
      "First-order bound on the error of every ratio."},
     {TG_OUT_QUALITY, "data_bytes_read", "integer", "",
@@ -247,6 +280,7 @@ static enum tg_err prepare(const struct tg_job *job, unsigned lanes, struct tg_a
                                 .from = p->start,
                                 .to = p->stop ? p->stop : work->data.t,
                                 .stride = p->stride};
+    pca_take_loss(work, arena);
     TG_TRY(tg_pca_cost(&work->data, &work->options, &work->cost));
     for (size_t i = 0; parts[i]; i++)
         if (parts[i]->prepare)
@@ -288,6 +322,7 @@ static enum tg_err run(const struct tg_job *job, const struct tg_ctx *ctx,
     if (report.count)
         tg_result_warn(result, tg_err_slug(report.code), "%s", report.detail);
     TG_TRY(err);
+    pca_window_loss(&work);
     pca_put_result(&work, result);
     for (size_t i = 0; parts[i]; i++)
         if (parts[i]->finish)
@@ -306,14 +341,15 @@ static const char example[] =
 
 const struct tg_kind tg_kind_pca = {
     .name = "pca",
-    .version = 5,
+    .version = 6,
     .title = "Principal components of a trajectory",
     .summary =
         "Projects the path of a network's weights during training onto its principal "
         "components, and sets the explained variance beside that of a random walk. A "
         "walk in many dimensions already has 61 % of its variance along one component "
         "and draws Lissajous curves, so only what differs from it tells about the "
-        "training.",
+        "training. Where losses are given they are shown along the path, never as contours over "
+        "the plane, which the path leaves; how far it does is reported.",
     .reference =
         "J. M. Antognini, J. Sohl-Dickstein, \"PCA of high dimensional random walks with "
         "comparison to neural network training\", NeurIPS 2018, arXiv:1806.08805.",

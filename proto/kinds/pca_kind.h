@@ -48,6 +48,7 @@ struct pca_work {
     double *drawn;                  /* a simulated walk; NULL in estimate() */
     struct tg_pca_options options;
     struct tg_pca_cost cost;        /* of tg_pca_run(), with the numbers of points and components */
+    double *loss;                   /* of the window's points, once that; NULL: not given */
     struct tg_pca pca;              /* once tg_pca_run() has returned */
     void *state[PCA_MAX_PARTS];     /* a part's own, by its place in the list */
 };
@@ -115,13 +116,28 @@ void pca_put_result(const struct pca_work *work, struct tg_result *result);
 
 json_t *pca_real_or_null(double x);
 
+/* What a figure's title calls a component: "component 2 (15.2 %)". */
+void pca_component_title(const struct tg_pca *pca, int64_t k, char title[40]);
+
 /* pca_directions.c */
 extern const struct pca_part pca_directions_part;
 
 /* pca_layers.c */
 extern const struct pca_part pca_layers_part;
 
-/* pca_runs.c */
+/*
+ * pca_loss.c: work->options.loss out of the inputs, in memory from `arena`, and work->loss out
+ * of that.
+ */
+void pca_take_loss(struct pca_work *work, struct tg_arena *arena);
+void pca_window_loss(struct pca_work *work);
+extern const struct pca_part pca_loss_part;
+
+/* pca_plane.c */
+extern const struct pca_part pca_plane_part;
+
+/* pca_runs.c; of a single run without a name "path". */
+const char *pca_run_name(const struct pca_work *work, int64_t run);
 extern const struct pca_part pca_runs_part;
 
 /* pca_verdict.c */

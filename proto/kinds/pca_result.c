@@ -18,9 +18,10 @@ static json_t *component_table(const struct tg_pca *pca)
     json_t *table = json_array();
     for (int64_t k = 0; table && k < pca->k; k++) {
         json_t *row = json_pack(
-            "{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "k", (json_int_t)(k + 1),
+            "{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "k", (json_int_t)(k + 1),
             "explained_variance", pca_real_or_null(pca->variance[k]), "ratio",
-            pca_real_or_null(pca->ratio[k]), "random_walk_ratio",
+            pca_real_or_null(pca->ratio[k]), "ratio_error",
+            pca_real_or_null(pca->ratio_error[k]), "random_walk_ratio",
             pca_real_or_null(pca->walk_ratio[k]), "step_null_ratio",
             pca_real_or_null(pca->step_null_ratio[k]), "band", pca_real_or_null(pca->band[k]),
             "dct_overlap", pca_real_or_null(pca->overlap[k]));
@@ -69,11 +70,22 @@ static void put_arrays(const struct pca_params *p, const struct tg_pca *pca,
         tg_result_array_f64(result, "gram", pca->gram, 2, (const int64_t[]){t, t});
 }
 
-/* The first two columns of the scores; without a second one the path lies on a line. */
-static void put_path(const struct tg_pca *pca, struct tg_result *result)
+void pca_component_title(const struct tg_pca *pca, int64_t k, char title[40])
 {
+    if (k < pca->k)
+        snprintf(title, 40, "component %d (%.1f %%)", (int)k + 1, 100 * pca->ratio[k]);
+    else
+        snprintf(title, 40, "component %d", (int)k + 1);
+}
+
+/* The first two columns of the scores; without a second one the path lies on a line. */
+static void put_path(const struct pca_work *work, struct tg_result *result)
+{
+    const struct tg_pca *pca = &work->pca;
+    const char *title = "Path in the first two components";
     size_t t = (size_t)pca->t;
     double *x = calloc(2 * t, sizeof(*x)), *y = x + t;
+    char xtitle[40], ytitle[40];
     if (!x) {
         result->failed = true;
         return;
@@ -83,13 +95,12 @@ static void put_path(const struct tg_pca *pca, struct tg_result *result)
         if (pca->k > 1)
             y[i] = pca->scores[i * (size_t)pca->k + 1];
     }
-    char xtitle[40], ytitle[40] = "component 2";
-    snprintf(xtitle, sizeof(xtitle), "component 1 (%.1f %%)", 100 * pca->ratio[0]);
-    if (pca->k > 1)
-        snprintf(ytitle, sizeof(ytitle), "component 2 (%.1f %%)", 100 * pca->ratio[1]);
-    tg_result_figure(
-        result, "path", "Path in the first two components",
-        tg_figure_path("Path in the first two components", xtitle, ytitle, x, y, t));
+    pca_component_title(pca, 0, xtitle);
+    pca_component_title(pca, 1, ytitle);
+    tg_result_figure(result, "path", title,
+                     tg_figure_path(title, xtitle, ytitle, "loss",
+                                    &(struct tg_figure_path){
+                                        .x = x, .y = y, .z = work->loss, .n = t}));
     free(x);
 }
 
@@ -135,6 +146,6 @@ void pca_put_result(const struct pca_work *work, struct tg_result *result)
     put_values(work, result);
     put_arrays(work->params, &work->pca, result);
     if (isfinite(work->pca.ratio[0]) && work->pca.nruns == 1)
-        put_path(&work->pca, result);
+        put_path(work, result);
     warn(work, result);
 }

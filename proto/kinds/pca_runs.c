@@ -27,10 +27,10 @@ static enum tg_err prepare(struct pca_work *work, size_t place, struct tg_arena 
     return TG_OK;
 }
 
-static const char *name_of(const struct pca_work *work, int64_t run)
+const char *pca_run_name(const struct pca_work *work, int64_t run)
 {
-    const char *model = work->file[work->data.run[run]]->model;
-    return model ? model : "";
+    const char *model = work->file ? work->file[work->data.run[run]]->model : NULL;
+    return model ? model : work->data.nruns > 1 ? "" : "path";
 }
 
 static json_t *run_row(const struct pca_work *work, const struct tg_runs *runs, int64_t r)
@@ -43,7 +43,7 @@ static json_t *run_row(const struct pca_work *work, const struct tg_runs *runs, 
                         : tg_model_name((enum tg_model)verdict->explained_by);
         likely = tg_model_name(verdict->fits.best);
     }
-    return json_pack("{s:s, s:I, s:o, s:s?, s:s?, s:o, s:o}", "model", name_of(work, r), "n",
+    return json_pack("{s:s, s:I, s:o, s:s?, s:s?, s:o, s:o}", "model", pca_run_name(work, r), "n",
                      (json_int_t)(work->pca.run[r + 1] - work->pca.run[r]), "first_ratio",
                      pca_real_or_null(runs->own[r].ratio[0]), "explained_by", explained,
                      "most_likely_model", likely, "d_eff_noise",
@@ -55,8 +55,9 @@ static json_t *pair_row(const struct pca_work *work, const struct tg_runs *runs,
                         int64_t b)
 {
     int64_t at = a * runs->n + b;
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a", name_of(work, a), "b",
-                     name_of(work, b), "overlap", pca_real_or_null(runs->overlap[at]),
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a",
+                     pca_run_name(work, a), "b", pca_run_name(work, b), "overlap",
+                     pca_real_or_null(runs->overlap[at]),
                      "start_distance", pca_real_or_null(runs->start[at]), "end_distance",
                      pca_real_or_null(runs->end[at]), "displacement_cosine",
                      pca_real_or_null(runs->displacement[at]), "alike",
@@ -85,24 +86,26 @@ static enum tg_err put_paths(const struct pca_work *work, struct tg_result *resu
     const char *title = "Paths in the common first two components";
     size_t t = (size_t)pca->t, n = (size_t)pca->nruns;
     double *x = calloc(2 * t, sizeof(*x)), *y = x ? x + t : NULL;
-    struct tg_series *series = calloc(n, sizeof(*series));
-    bool whole = x && series;
+    struct tg_figure_path *paths = calloc(n, sizeof(*paths));
+    bool whole = x && paths;
     for (size_t i = 0; whole && i < t; i++) {
         x[i] = pca->scores[i * (size_t)pca->k];
         y[i] = pca->k > 1 ? pca->scores[i * (size_t)pca->k + 1] : 0;
     }
     for (size_t r = 0; whole && r < n; r++) {
         int64_t first = pca->run[r];
-        series[r] = (struct tg_series){.name = name_of(work, (int64_t)r),
-                                       .x = x + first,
-                                       .y = y + first,
-                                       .n = (size_t)(pca->run[r + 1] - first)};
+        paths[r] = (struct tg_figure_path){.name = pca_run_name(work, (int64_t)r),
+                                           .x = x + first,
+                                           .y = y + first,
+                                           .z = work->loss ? work->loss + first : NULL,
+                                           .n = (size_t)(pca->run[r + 1] - first)};
     }
     if (whole)
-        tg_result_figure(result, "path", title,
-                         tg_figure_paths(title, "component 1", "component 2", series, n));
+        tg_result_figure(
+            result, "path", title,
+            tg_figure_paths(title, "component 1", "component 2", "loss", paths, n));
     free(x);
-    free(series);
+    free(paths);
     return whole ? TG_OK : TG_NOMEM;
 }
 
@@ -115,7 +118,7 @@ static enum tg_err put_alike(const struct pca_work *work, const struct tg_runs *
     if (!label)
         return TG_NOMEM;
     for (size_t r = 0; r < n; r++)
-        label[r] = name_of(work, (int64_t)r);
+        label[r] = pca_run_name(work, (int64_t)r);
     tg_result_figure(
         result, "runs_alike", title,
         tg_figure_heatmap(title, "run", "run", "alike", label, n, label, n, runs->alike));

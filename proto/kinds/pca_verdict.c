@@ -128,9 +128,10 @@ static void fill_score(const struct tg_pca *pca, const struct tg_verdict *verdic
         null[t] = (along < 0 ? -size : size) * mode[t];
 }
 
-static void put_pair(const struct tg_pca *pca, const struct tg_verdict *verdict, int64_t a,
+static void put_pair(const struct pca_work *work, const struct tg_verdict *verdict, int64_t a,
                      int64_t b, struct tg_result *result)
 {
+    const struct tg_pca *pca = &work->pca;
     size_t n = (size_t)pca->t;
     char name[40], title[80], xtitle[40], ytitle[40];
     double *x = calloc(4 * n, sizeof(*x));
@@ -144,30 +145,39 @@ static void put_pair(const struct tg_pca *pca, const struct tg_verdict *verdict,
     snprintf(name, sizeof(name), "path_%d_%d", (int)a + 1, (int)b + 1);
     snprintf(title, sizeof(title), "Path in components %d and %d, and a walk's", (int)a + 1,
              (int)b + 1);
-    snprintf(xtitle, sizeof(xtitle), "component %d (%.1f %%)", (int)a + 1,
-             100 * pca->ratio[a]);
-    snprintf(ytitle, sizeof(ytitle), "component %d (%.1f %%)", (int)b + 1,
-             100 * pca->ratio[b]);
-    tg_result_figure(result, name, title,
-                     tg_figure_path_beside(title, xtitle, ytitle, x, y, n,
-                                           "walk with the measured step lengths", null_x,
-                                           null_y));
+    pca_component_title(pca, a, xtitle);
+    pca_component_title(pca, b, ytitle);
+    tg_result_figure(
+        result, name, title,
+        tg_figure_path_beside(
+            title, xtitle, ytitle, "loss",
+            &(struct tg_figure_path){.x = x, .y = y, .z = work->loss, .n = n},
+            &(struct tg_figure_path){.name = "walk with the measured step lengths",
+                                     .x = null_x,
+                                     .y = null_y,
+                                     .n = n}));
     free(x);
 }
 
-static void put_distance(const struct tg_pca *pca, const double *expected,
+static void put_distance(const struct pca_work *work, const double *expected,
                          struct tg_result *result)
 {
+    const struct tg_pca *pca = &work->pca;
     const char *title = "Distance from the start and from the end";
     const size_t n = (size_t)pca->t;
-    const struct tg_series distances[] = {
+    struct tg_series distances[4] = {
         {.name = "from the start", .y = pca->from_start, .n = n},
         {.name = "from the end", .y = pca->from_end, .n = n},
-        {.name = "expected from the start", .y = expected, .n = n},
     };
+    size_t count = 2;
+    if (expected)
+        distances[count++] =
+            (struct tg_series){.name = "expected from the start", .y = expected, .n = n};
+    if (work->loss)
+        distances[count++] =
+            (struct tg_series){.name = "from the minimum", .y = pca->from_minimum, .n = n};
     tg_result_figure(result, "distance", title,
-                     tg_figure_lines(title, "point", "distance", distances,
-                                     expected ? 3 : 2, false));
+                     tg_figure_lines(title, "point", "distance", distances, count, false));
 }
 
 /* The second baseline where it is, for a schedule explains itself then. */
@@ -184,26 +194,29 @@ static void put_scree(const struct tg_pca *pca, const struct tg_verdict *verdict
                          model->ratio, model->band, (size_t)pca->k));
 }
 
-static void put_figures(const struct tg_pca *pca, const struct tg_verdict *verdict,
+static void put_figures(const struct pca_work *work, const struct tg_verdict *verdict,
                         struct tg_result *result)
 {
+    const struct tg_pca *pca = &work->pca;
     put_scree(pca, verdict, result);
-    put_distance(pca, verdict->distance, result);
+    put_distance(work, verdict->distance, result);
     if (!verdict->fits.model[TG_MODEL_WALK_STEPS].fitted)
         return;
     for (int64_t b = 1; b < pca->k && b < 3; b++)
         for (int64_t a = 0; a < b; a++)
-            put_pair(pca, verdict, a, b, result);
+            put_pair(work, verdict, a, b, result);
 }
 
-static void put_verdict(const struct tg_pca *pca, const struct tg_verdict *verdict,
+static void put_verdict(const struct pca_work *work, const struct tg_verdict *verdict,
                         struct tg_result *result)
 {
+    const struct tg_pca *pca = &work->pca;
     if (!verdict->given) {
         tg_result_text(result, "verdict",
                        pca->nruns > 1 ? "Null models are of one run; `runs` tells of each."
                                       : "Nothing moves, so there is nothing to explain.");
-        put_distance(pca, NULL, result);
+        if (pca->nruns == 1)
+            put_distance(work, NULL, result);
         return;
     }
     put_sentence(pca, verdict, result);
@@ -216,7 +229,7 @@ static void put_verdict(const struct tg_pca *pca, const struct tg_verdict *verdi
     tg_result_value(result, "models", model_table(verdict));
     tg_result_value(result, "shapes", shape_table(verdict));
     tg_result_array_f64(result, "expected_distance", verdict->distance, 1, &pca->t);
-    put_figures(pca, verdict, result);
+    put_figures(work, verdict, result);
 }
 
 static enum tg_err prepare(struct pca_work *work, size_t place, struct tg_arena *arena,
@@ -234,7 +247,7 @@ static enum tg_err finish(const struct pca_work *work, size_t place, const struc
     struct tg_verdict verdict;
     (void)place;
     TG_TRY(tg_verdict_run(ctx, &work->pca, &verdict));
-    put_verdict(&work->pca, &verdict, result);
+    put_verdict(work, &verdict, result);
     return TG_OK;
 }
 

@@ -27,7 +27,7 @@ static const char *const requests[] = {
     "{\"kind\": \"pca\", \"params\": {\"components\": 2, \"tensors\": [\"*\"]},"
     " \"inputs\": {\"checkpoints\": [{\"data\": [1, 2, 3], \"step\": 9},"
     " {\"data\": [0, 2, 4], \"step\": 7}, {\"data\": [5, 2, 5], \"step\": 11},"
-    " {\"data\": [6, 3, 1], \"step\": 8}]}}",
+    " {\"data\": [6, 3, 1], \"step\": 8}], \"loss\": [3, 2.5, 1, 1.5]}}",
 };
 enum { REQUESTS = sizeof(requests) / sizeof(*requests) };
 

@@ -20,6 +20,7 @@ Suite *mat_suite(void);
 Suite *pca_suite(void);
 Suite *peers_suite(void);
 Suite *permute_suite(void);
+Suite *plane_suite(void);
 Suite *rng_suite(void);
 Suite *runs_suite(void);
 Suite *selection_suite(void);
@@ -53,6 +54,7 @@ int main(void)
         pca_suite,
         peers_suite,
         permute_suite,
+        plane_suite,
         rng_suite,
         runs_suite,
         selection_suite,

@@ -140,7 +140,8 @@ START_TEST(test_long_series_are_thinned_and_say_so)
     expect_frame(spec, 4000);
     ck_assert_int_eq(json_integer_value(at(spec, "usermeta/stride")), 3);
     json_decref(spec);
-    spec = tg_figure_path("T", "X", "Y", y, y, 12000);
+    spec = tg_figure_path("T", "X", "Y", NULL,
+                          &(struct tg_figure_path){.x = y, .y = y, .n = 12000});
     ck_assert_uint_le(json_array_size(at(spec, "data/values")), 5000);
     const json_t *rows = at(spec, "data/values");
     const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
@@ -152,7 +153,9 @@ END_TEST
 START_TEST(a_path_may_have_an_expected_curve_behind_it)
 {
     static const double x[] = {1, 2, 3}, y[] = {4, 5, 6}, zero[] = {0, 0, 7};
-    json_t *spec = tg_figure_path_beside("T", "X", "Y", x, y, 3, "a walk", y, zero);
+    json_t *spec = tg_figure_path_beside(
+        "T", "X", "Y", NULL, &(struct tg_figure_path){.x = x, .y = y, .n = 3},
+        &(struct tg_figure_path){.name = "a walk", .x = y, .y = zero, .n = 3});
     expect_frame(spec, 3);
     expect_text(spec, "layer/0/name", "a walk");
     ck_assert_double_eq(json_real_value(at(spec, "layer/0/data/values/2/x")), 6);
@@ -179,13 +182,49 @@ END_TEST
 START_TEST(test_path)
 {
     static const double x[] = {1, 2, 3}, y[] = {4, 5, 6};
-    json_t *spec = tg_figure_path("T", "X", "Y", x, y, 3);
+    struct tg_figure_path path = {.x = x, .y = y, .n = 3};
+    json_t *spec = tg_figure_path("T", "X", "Y", "Z", &path);
     expect_frame(spec, 3);
     expect_text(spec, "data/values/0/end", "start");
     ck_assert_ptr_null(at(spec, "data/values/1/end"));
     expect_text(spec, "data/values/2/end", "end");
     ck_assert_double_eq(json_real_value(at(spec, "data/values/1/y")), 5);
     expect_text(spec, "encoding/order/field", "step");
+    expect_text(spec, "layer/1/encoding/color/field", "step");
+    json_decref(spec);
+}
+END_TEST
+
+/* A logarithm where there is one of every number. */
+START_TEST(a_path_may_be_coloured_by_a_number)
+{
+    static const double x[] = {1, 2, 3}, y[] = {4, 5, 6}, loss[] = {2, NAN, 0.5};
+    struct tg_figure_path path = {.x = x, .y = y, .z = loss, .n = 3};
+    json_t *spec = tg_figure_path("T", "X", "Y", "loss", &path);
+    expect_text(spec, "layer/1/encoding/color/field", "z");
+    expect_text(spec, "layer/1/encoding/color/title", "loss");
+    expect_text(spec, "layer/1/encoding/color/scale/type", "log");
+    expect_text(spec, "layer/1/encoding/color/scale/scheme", "viridis");
+    ck_assert(json_is_null(at(spec, "data/values/1/z")));
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/2/z")), 0.5);
+    json_decref(spec);
+    path.z = (const double[]){1, 0, 2};
+    spec = tg_figure_path("T", "X", "Y", "loss", &path);
+    expect_text(spec, "layer/1/encoding/color/scale/type", "linear");
+    json_decref(spec);
+}
+END_TEST
+
+START_TEST(panels_have_scales_of_their_own)
+{
+    static const double y[] = {1, 2, 3};
+    static const char *const panes[] = {"p", "q"};
+    const struct tg_series series[] = {{.name = "one", .y = y, .n = 3},
+                                       {.name = "one", .y = y, .n = 2}};
+    json_t *spec = tg_figure_panels("T", "X", panes, 2, series, 1);
+    expect_text(spec, "resolve/scale/y", "independent");
+    expect_text(spec, "facet/sort/1", "q");
+    ck_assert_uint_eq(json_array_size(at(spec, "data/values")), 5);
     json_decref(spec);
 }
 END_TEST
@@ -193,9 +232,9 @@ END_TEST
 START_TEST(several_paths_have_a_colour_each)
 {
     static const double x[] = {1, 2, 3}, y[] = {4, 5, NAN};
-    const struct tg_series series[] = {{.name = "z", .x = x, .y = y, .n = 3},
-                                       {.name = "a", .x = y, .y = x, .n = 2}};
-    json_t *spec = tg_figure_paths("T", "X", "Y", series, 2);
+    struct tg_figure_path paths[] = {{.name = "z", .x = x, .y = y, .n = 3},
+                                     {.name = "a", .x = y, .y = x, .n = 2}};
+    json_t *spec = tg_figure_paths("T", "X", "Y", "Z", paths, 2);
     expect_frame(spec, 5);
     expect_text(spec, "encoding/color/sort/0", "z");
     expect_text(spec, "encoding/order/field", "step");
@@ -203,6 +242,13 @@ START_TEST(several_paths_have_a_colour_each)
     ck_assert_int_eq(json_integer_value(at(spec, "data/values/4/step")), 1);
     ck_assert_double_eq(json_real_value(at(spec, "data/values/4/x")), 5);
     ck_assert(json_is_null(at(spec, "data/values/2/y")));
+    ck_assert_ptr_null(at(spec, "layer/1/encoding/size"));
+    json_decref(spec);
+    paths[0].z = x;
+    paths[1].z = x;
+    spec = tg_figure_paths("T", "X", "Y", "Z", paths, 2);
+    expect_text(spec, "layer/1/encoding/size/title", "Z");
+    ck_assert_double_eq(json_real_value(at(spec, "data/values/4/z")), 2);
     json_decref(spec);
 }
 END_TEST
@@ -252,6 +298,8 @@ Suite *figure_suite(void)
     tcase_add_test(shapes, bars_may_have_names);
     tcase_add_test(shapes, test_path);
     tcase_add_test(shapes, a_path_may_have_an_expected_curve_behind_it);
+    tcase_add_test(shapes, a_path_may_be_coloured_by_a_number);
+    tcase_add_test(shapes, panels_have_scales_of_their_own);
     tcase_add_test(shapes, several_paths_have_a_colour_each);
     tcase_add_test(shapes, marks_of_bars_may_have_bands);
     tcase_add_test(shapes, test_bars);

@@ -582,6 +582,75 @@ START_TEST(pca_returns_directions_within_bounds)
 }
 END_TEST
 
+#define WALK5 "[[0,1,5],[2,1,4],[2,3,7],[5,4,1],[6,4,0]]"
+
+static const double *array_of(const struct tg_result *result, const char *name)
+{
+    for (size_t i = 0; i < result->narrays; i++)
+        if (!strcmp(result->array[i].name, name))
+            return result->array[i].mat.data;
+    ck_abort_msg("no array %s", name);
+}
+
+START_TEST(pca_takes_the_loss_of_each_point)
+{
+    struct work work;
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"start\":1},"
+                       "\"inputs\":{\"trajectory\":" WALK5 ",\"loss\":[0.1,3,0.5,2,1]}}");
+    const json_t *minimum =
+        json_array_get(json_object_get(work.result.values, "minima"), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(minimum, "point")), 1);
+    ck_assert_double_eq(json_real_value(json_object_get(minimum, "loss")), 0.5);
+    ck_assert_double_eq(json_real_value(json_object_get(minimum, "last_loss")), 1);
+    ck_assert_double_eq_tol(json_real_value(json_object_get(minimum, "from_start")), sqrt(13),
+                            1e-12);
+    ck_assert_double_eq_tol(array_of(&work.result, "distance_from_minimum")[2], sqrt(46), 1e-12);
+    ck_assert_double_eq(array_of(&work.result, "loss")[0], 3);
+    release(&work);
+    /* One for each file as these are given, whatever their steps. */
+    require_run(&work,
+                "{\"kind\":\"pca\",\"params\":{\"components\":2},\"inputs\":{\"checkpoints\":["
+                "{\"data\":[5,4,1],\"step\":30},{\"data\":[0,1,5],\"step\":0},"
+                "{\"data\":[2,3,7],\"step\":20}],\"loss\":[7,8,9]}}");
+    const double *loss = array_of(&work.result, "loss");
+    ck_assert(loss[0] == 8 && loss[1] == 9 && loss[2] == 7);
+    minimum = json_array_get(json_object_get(work.result.values, "minima"), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(minimum, "step")), 30);
+    release(&work);
+    assert_fault("{\"kind\":\"pca\",\"params\":{\"start\":1},\"inputs\":{\"trajectory\":" WALK5
+                 ",\"loss\":[1,2,3,4]}}",
+                 "/inputs/loss", "5 points and 4 losses");
+    assert_fault("{\"kind\":\"pca\",\"params\":{\"simulate\":true},\"inputs\":{\"loss\":[1]}}",
+                 "/inputs/loss", "no loss");
+    assert_fault("{\"kind\":\"pca\",\"params\":{\"contours\":true},"
+                 "\"inputs\":{\"trajectory\":" WALK5 "}}",
+                 "/params/contours", "");
+}
+END_TEST
+
+/* Of a line and of a walk. */
+START_TEST(pca_warns_where_a_plane_does_not_show_the_path)
+{
+    struct work work;
+    require_run(&work, "{\"kind\":\"pca\",\"inputs\":{\"trajectory\":"
+                       "[[0,0,1],[1,2,1],[2,4,1],[3,6,1]]}}");
+    ck_assert(!has_warning(&work.result, "plane-not-faithful"));
+    release(&work);
+    require_run(&work, "{\"kind\":\"pca\",\"params\":{\"simulate\":true},\"inputs\":{}}");
+    ck_assert(has_warning(&work.result, "plane-not-faithful"));
+    const json_t *row =
+        json_array_get(json_object_get(work.result.values, "faithfulness"), 0);
+    double hidden = json_real_value(json_object_get(row, "hidden"));
+    double walk = json_real_value(json_object_get(row, "walk_hidden"));
+    ck_assert_double_eq_tol(walk, 1 - 2.0 / 199, 1e-15);
+    ck_assert_double_eq_tol(hidden, walk, 5e-3); /* 2000 dimensions are not infinitely many */
+    ck_assert(!json_object_get(row, "model"));
+    row = json_array_get(json_object_get(work.result.values, "components"), 0);
+    ck_assert_double_gt(json_real_value(json_object_get(row, "ratio_error")), 0);
+    release(&work);
+}
+END_TEST
+
 Suite *kinds_suite(void)
 {
     Suite *suite = suite_create("kinds");
@@ -611,6 +680,8 @@ Suite *kinds_suite(void)
     tcase_add_test(pca, pca_refuses_checkpoints_that_differ);
     tcase_add_test(pca, pca_tells_of_caps_and_stillness);
     tcase_add_test(pca, pca_returns_directions_within_bounds);
+    tcase_add_test(pca, pca_takes_the_loss_of_each_point);
+    tcase_add_test(pca, pca_warns_where_a_plane_does_not_show_the_path);
     suite_add_tcase(suite, pca);
     return suite;
 }

@@ -28,6 +28,7 @@ class KindMethods:
         self,
         trajectory: Optional[ArrayLike] = None,
         checkpoints: Optional[ArrayList] = None,
+        loss: Optional[ArrayLike] = None,
         *,
         components: int = 10,
         reference: Literal["first", "last"] = "first",
@@ -60,7 +61,9 @@ class KindMethods:
         Projects the path of a network's weights during training onto its principal components,
         and sets the explained variance beside that of a random walk. A walk in many dimensions
         already has 61 % of its variance along one component and draws Lissajous curves, so only
-        what differs from it tells about the training.
+        what differs from it tells about the training. Where losses are given they are shown
+        along the path, never as contours over the plane, which the path leaves; how far it does
+        is reported.
 
         Parameters
         ----------
@@ -77,6 +80,14 @@ class KindMethods:
             are made (all of them with `reference` last). Those of several models, told apart by
             `model`, are several runs: components are common to all, `start`, `stop` and
             `stride` count in each of them, and they are compared with each other.
+        loss : array of shape (n)
+            The loss at each point, in the order in which the points are given (also those
+            outside of the window); NaN or infinity where it is not known. It finds the minimum
+            of the path, and colours its figures. There are no contours over the plane of two
+            components, and no option for them: they would show the loss of networks in that
+            plane, and those of the path lie off it, often by many of their steps. What is
+            reported in their place is the loss where the path really went, and how far it went
+            from the plane: `faithfulness`.
         components : integer from 1 to 100
             Principal components to report; at most one less than there are points, and at most
             as many as there are dimensions.
@@ -164,9 +175,23 @@ class KindMethods:
                 Effective dimensions of the steps: 1 over their mean squared cosine.
             components : value, array
                 One row a component: k, explained_variance (over n - 1, as scikit-learn), ratio,
-                random_walk_ratio, step_null_ratio, band (one standard deviation of
-                random_walk_ratio, which is less than sqrt(2 / d_eff) of it), dct_overlap
-                (cosine of the scores with the walk's, a cosine curve of k half periods).
+                ratio_error (bound on the error of that, first order), random_walk_ratio,
+                step_null_ratio, band (one standard deviation of random_walk_ratio, which is
+                less than sqrt(2 / d_eff) of it), dct_overlap (cosine of the scores with the
+                walk's, a cosine curve of k half periods).
+            faithfulness : value, array
+                Whether a picture in the plane of the first two components shows the path, one
+                row a run: model (where there are several), steps (that are longer than the
+                error of the scores), hides_more (share of them of which the plane hides more
+                than it shows, by squared length), hidden (share of the squared lengths of all
+                steps that lies outside of the plane), walk_hidden (the same of a random walk of
+                n points, 1 - 2 / (n - 1); null for several runs), steps_off (median of
+                `steps_off_plane`).
+            minima : value, array
+                With `loss`, one row a run: model (where there are several), point (of least
+                loss, from 0 among those of the result), step (where given), loss (there),
+                last_loss, and from_start and from_end (distances of the minimum from the first
+                and the last point).
             layers : value, array
                 With `checkpoints`, one row a tensor: layer, tensors (more than one where sums
                 for each would take too much memory), coordinates, weight, share (of the total
@@ -209,9 +234,19 @@ class KindMethods:
                 Distance of each point from the first.
             distance_from_end : array, float64 (n)
                 Distance of each point from the last.
+            distance_from_minimum : array, float64 (n)
+                With `loss`, distance of each point from that of least loss in its run.
+            loss : array, float64 (n)
+                With `loss`, that of each point of the result.
             off_plane : array, float64 (n)
                 Distance of each point from the plane of the first two components: where it is
                 not small, a picture in that plane is not faithful.
+            step_hidden : array, float64 (n-1)
+                Share of each step's squared length that lies outside of the plane of the first
+                two components; NaN where a step is shorter than the error of the scores.
+            steps_off_plane : array, float64 (n-1)
+                `off_plane` where each step ends over the length of that step: how many such
+                steps lead back to the plane.
             step_cosine : array, float64 (n-2)
                 Cosines of successive steps.
             gram : array, float64 (n,n)
@@ -251,15 +286,15 @@ class KindMethods:
             expected_distance : array, float64 (n)
                 Root mean squared distance from the start in the most likely model.
             path_1_2 : figure
-                The path in components 1 and 2 over the Lissajous curve of a walk with the
-                measured step lengths.
+                The path in components 1 and 2, with `loss` coloured by it, over the Lissajous
+                curve of a walk with the measured step lengths.
             path_1_3 : figure
                 The same in components 1 and 3.
             path_2_3 : figure
                 The same in components 2 and 3.
             path : figure
-                The path in the plane of the first two components; of several runs, each of
-                them.
+                The path in the plane of the first two components, with `loss` coloured by it;
+                of several runs, each of them, with `loss` in points as large as it.
             runs_alike : figure
                 With `runs`, the mean squared cosine of principal angles, run by run.
             layers : figure
@@ -269,8 +304,12 @@ class KindMethods:
                 Explained variance ratios, measured and of a walk with the measured step
                 lengths, with its band.
             distance : figure
-                Distance from the start and from the end, point by point, and what the most
-                likely null model expects.
+                Of one run, distance from the start, from the end, and with `loss` from the
+                minimum, point by point, and what the most likely null model expects.
+            panels : figure
+                Along the path, of each run: distances from the start, the end, and with `loss`
+                from the minimum, the loss, lengths and cosines of steps, the distance from the
+                plane of the first two components, and the share of each step that it hides.
             ratio_error : quality, number
                 First-order bound on the error of every ratio.
             data_bytes_read : quality, integer
@@ -315,7 +354,7 @@ class KindMethods:
                 "walk_stationary": walk_stationary,
                 "walk_schedule": walk_schedule,
             },
-            {"trajectory": trajectory, "checkpoints": checkpoints},
+            {"trajectory": trajectory, "checkpoints": checkpoints, "loss": loss},
             name=name,
             priority=priority,
             max_run_s=max_run_s,
