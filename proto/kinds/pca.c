@@ -75,7 +75,11 @@ static const struct tg_input inputs[] = {
     {"trajectory", false, false, 1, 2, 2, "n,d",
      "3 to 5000 points in the order of time, one a row: a network's weights, flattened, "
      "at n moments of its training. Read in one pass from the stored file, so d may be "
-     "very large. Left out with `checkpoints` or `simulate`.", 0},
+     "very large. Left out with `trajectories`, `checkpoints` or `simulate`.", 0},
+    {"trajectories", true, false, 100, 2, 2, "n,d",
+     "Several such arrays of as many columns, by name, instead of `trajectory`: runs that are "
+     "compared with each other. Components are common to all; `start`, `stop` and `stride` count "
+     "in each of them. Together they have at most 5000 points.", 0},
     {"checkpoints", true, false, TG_PCA_MAX_POINTS, 0, TG_MAX_NDIM, "any, the same in all",
      "3 to 5000 files of a network's weights, one a point, instead of `trajectory`. They are "
      "in the order of time or give their `step`. All have the same tensors, which one after "
@@ -133,10 +137,11 @@ static const struct tg_output outputs[] = {
      "first component), d_eff, step_norm (mean length of a step), path_length, and distance "
      "(from the first point to the last)."},
     {TG_OUT_VALUE, "runs", "array", "",
-     "With `checkpoints` of several models, one row a run: model, n (points), first_ratio (of its "
-     "variance along its own first component), explained_by, most_likely_model and d_eff_noise "
-     "(as of one run), and plane (share of its variance along the common first two "
-     "components). They stand one behind the other in the order in which models are named."},
+     "With `trajectories` or `checkpoints` of several models, one row a run: model (or the "
+     "trajectory's name), n (points), first_ratio (of its variance along its own first "
+     "component), explained_by, most_likely_model and d_eff_noise (as of one run), and plane "
+     "(share of its variance along the common first two components). They stand one behind the "
+     "other in the order in which models are named."},
     {TG_OUT_VALUE, "run_pairs", "array", "",
      "With `runs`, one row a pair of them: a, b, overlap (of their covariances, tr C_a C_b / "
      "(|C_a| |C_b|)), "

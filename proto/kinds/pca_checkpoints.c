@@ -243,9 +243,8 @@ static int by_model_and_step(const void *a, const void *b)
     return order ? order : (x->file > y->file) - (x->file < y->file);
 }
 
-/* The digest of all files so far: of what stood before, and of this file and its key. */
-static void extend_prefix(const char *before, const struct tg_bound *bound,
-                          char prefix[TG_SHA256_HEX])
+void pca_extend_prefix(const char *before, const struct tg_bound *bound,
+                       char prefix[TG_SHA256_HEX])
 {
     const char *key = bound->key ? bound->key : "";
     char text[3 * TG_SHA256_HEX], digest[TG_SHA256_HEX];
@@ -307,7 +306,7 @@ static void fill_file(const struct choice *choice, size_t f, size_t ntensors,
             *to++ = &bound->member[i].mat;
     tables->first[f + 1] = (int64_t)f + 1;
     tables->prefix[f] = tables->digest[f];
-    extend_prefix(f ? tables->digest[f - 1] : "", bound, tables->digest[f]);
+    pca_extend_prefix(f ? tables->digest[f - 1] : "", bound, tables->digest[f]);
 }
 
 static void fill(const struct choice *choice, const struct tg_job_input *points,

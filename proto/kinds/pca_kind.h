@@ -3,12 +3,12 @@
  * What the files of the kind pca share.
  *
  * DESIGN. pca.c has the tables and the way of a job. pca_points.c says where its points lie:
- * in one array, in files that pca_checkpoints.c looks through (of one model or of several),
- * or in a walk of pca_simulate.c. pca_result.c turns the spectrum and the path into the
- * answer. What else a job may ask is a part: a file pca_<part>.c, whose struct pca_part stands
- * in the list of pca.c. A part works on what tg_pca_run() has found, first of all on the sums
- * of every tensor, so that data is read once. Parameters and outputs of all parts are rows of
- * the tables in pca.c.
+ * in one array or an array for each run, in files that pca_checkpoints.c looks through (of one
+ * model or of several), or in a walk of pca_simulate.c. pca_loss.c has the loss at each.
+ * pca_result.c turns the spectrum and the path into the answer. What else a job may ask is a
+ * part: a file pca_<part>.c, whose struct pca_part stands in the list of pca.c. A part works on
+ * what tg_pca_run() has found, first of all on the sums of every tensor, so that data is read
+ * once. Parameters and outputs of all parts are rows of the tables in pca.c.
  */
 #ifndef TG_KINDS_PCA_KIND_H
 #define TG_KINDS_PCA_KIND_H
@@ -69,7 +69,11 @@ struct pca_part {
                           struct tg_result *result);
 };
 
-/* pca_points.c: faults of the points and of the window on them. */
+/* pca_points.c: the input that has the points, NULL where there is none; and their number. */
+const struct tg_job_input *pca_source(const struct tg_job *job);
+int64_t pca_count_points(const struct tg_job *job);
+
+/* Faults of the points and of the window on them. */
 void pca_check_points(const struct tg_job *job, struct tg_report *report);
 
 /*
@@ -83,6 +87,10 @@ TG_MUST_CHECK enum tg_err pca_collect(struct pca_work *work, struct tg_arena *ta
 TG_MUST_CHECK enum tg_err pca_collect_checkpoints(struct pca_work *work,
                                                   struct tg_arena *tables);
 extern const struct pca_part pca_checkpoints_part;
+
+/* The digest of all files so far: of what stood before, and of this file and its key. */
+void pca_extend_prefix(const char *before, const struct tg_bound *bound,
+                       char prefix[TG_SHA256_HEX]);
 
 /* The first of the points that are of the same model as point i. */
 size_t pca_first_of_model(const struct tg_job_input *points, size_t i);
@@ -136,7 +144,7 @@ extern const struct pca_part pca_loss_part;
 /* pca_plane.c */
 extern const struct pca_part pca_plane_part;
 
-/* pca_runs.c; of a single run without a name "path". */
+/* pca_runs.c; "path" where there is one run without a name. */
 const char *pca_run_name(const struct pca_work *work, int64_t run);
 extern const struct pca_part pca_runs_part;
 

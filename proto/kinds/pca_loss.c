@@ -11,13 +11,6 @@ static const struct tg_job_input *loss_of(const struct tg_job *job)
     return tg_job_input(job, "loss");
 }
 
-static int64_t count_points(const struct tg_job *job)
-{
-    const struct tg_job_input *trajectory = tg_job_input(job, "trajectory");
-    return trajectory->n ? trajectory->array[0].mat.shape[0]
-                         : (int64_t)tg_job_input(job, "checkpoints")->n;
-}
-
 static void check(const struct tg_job *job, struct tg_report *report)
 {
     const struct pca_params *p = job->params;
@@ -29,7 +22,7 @@ static void check(const struct tg_job *job, struct tg_report *report)
                      "A simulated walk has no loss; leave it out.");
         return;
     }
-    long long given = loss->array[0].mat.shape[0], points = count_points(job);
+    long long given = loss->array[0].mat.shape[0], points = pca_count_points(job);
     if (given != points)
         tg_fault_add(report, TG_INVALID, "/inputs/loss",
                      "There are %lld points and %lld losses; give one for each point, also for "

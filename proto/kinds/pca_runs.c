@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The part `runs` of the kind pca: checkpoints of several models, beside each other. */
+/* The part `runs` of the kind pca: several trajectories, or checkpoints of several models. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -29,8 +29,11 @@ static enum tg_err prepare(struct pca_work *work, size_t place, struct tg_arena 
 
 const char *pca_run_name(const struct pca_work *work, int64_t run)
 {
-    const char *model = work->file ? work->file[work->data.run[run]]->model : NULL;
-    return model ? model : work->data.nruns > 1 ? "" : "path";
+    const struct tg_job_input *arrays = tg_job_input(work->job, "trajectories");
+    const char *name = arrays->n    ? arrays->array[run].name
+                       : work->file ? work->file[work->data.run[run]]->model
+                                    : NULL;
+    return name ? name : work->data.nruns > 1 ? "" : "path";
 }
 
 static json_t *run_row(const struct pca_work *work, const struct tg_runs *runs, int64_t r)

@@ -2,6 +2,8 @@
 /* Simulated trajectories of the kind pca: what a job asks for, and the walk it stands for. */
 #include "proto/kinds/pca_kind.h"
 
+#include "proto/fault.h"
+
 /* Of one normal draw, counted by its time. */
 static const double draw_flops = 250;
 
@@ -10,16 +12,16 @@ const char *const pca_schedules[] = {"constant", "linear", "cosine", "exp", "ste
 void pca_check_simulation(const struct tg_job *job, struct tg_report *report)
 {
     const struct pca_params *p = job->params;
-    bool trajectory = tg_job_input(job, "trajectory")->n > 0;
-    bool given = trajectory || tg_job_input(job, "checkpoints")->n > 0;
-    if (given && p->simulate)
-        tg_fault_add(report, TG_INVALID,
-                     trajectory ? "/inputs/trajectory" : "/inputs/checkpoints",
+    const struct tg_job_input *source = pca_source(job);
+    if (source && p->simulate) {
+        char at[TG_POINTER_SIZE];
+        tg_fault_add(report, TG_INVALID, tg_pointer_add(at, "/inputs", source->input->name),
                      "A simulated walk needs no trajectory; leave out one of the two.");
-    if (!given && !p->simulate)
+    }
+    if (!source && !p->simulate)
         tg_fault_add(report, TG_INVALID, "/inputs/trajectory",
-                     "The trajectory is missing; give one, or `checkpoints`, or set "
-                     "`simulate`.");
+                     "The trajectory is missing; give one, or `trajectories`, or `checkpoints`, "
+                     "or set `simulate`.");
     if (p->simulate && p->walk_points * p->walk_dimensions > PCA_SIMULATED_MOST)
         tg_fault_add(report, TG_INVALID, "/params/walk_dimensions",
                      "%lld points in %lld dimensions are more than %d coordinates.",

@@ -28,6 +28,8 @@ static const char *const requests[] = {
     " \"inputs\": {\"checkpoints\": [{\"data\": [1, 2, 3], \"step\": 9},"
     " {\"data\": [0, 2, 4], \"step\": 7}, {\"data\": [5, 2, 5], \"step\": 11},"
     " {\"data\": [6, 3, 1], \"step\": 8}], \"loss\": [3, 2.5, 1, 1.5]}}",
+    "{\"kind\": \"pca\", \"inputs\": {\"trajectories\": {\"a\": [[1, 2], [3, 5], [4, 4]],"
+    " \"b\": [[1, 0], [0, 1], [2, 2], [3, 1]]}, \"loss\": [7, 6, 5, 4, 3, 2, 1]}}",
 };
 enum { REQUESTS = sizeof(requests) / sizeof(*requests) };
 

@@ -27,6 +27,7 @@ class KindMethods:
     def pca(
         self,
         trajectory: Optional[ArrayLike] = None,
+        trajectories: Optional[ArrayList] = None,
         checkpoints: Optional[ArrayList] = None,
         loss: Optional[ArrayLike] = None,
         *,
@@ -70,7 +71,11 @@ class KindMethods:
         trajectory : array of shape (n,d)
             3 to 5000 points in the order of time, one a row: a network's weights, flattened, at
             n moments of its training. Read in one pass from the stored file, so d may be very
-            large. Left out with `checkpoints` or `simulate`.
+            large. Left out with `trajectories`, `checkpoints` or `simulate`.
+        trajectories : 1 to 100 arrays of shape (n,d)
+            Several such arrays of as many columns, by name, instead of `trajectory`: runs that
+            are compared with each other. Components are common to all; `start`, `stop` and
+            `stride` count in each of them. Together they have at most 5000 points.
         checkpoints : 1 to 5000 files of arrays of shape (any, the same in all), with model and
             step
             3 to 5000 files of a network's weights, one a point, instead of `trajectory`. They
@@ -200,11 +205,11 @@ class KindMethods:
                 variance along its own first component), d_eff, step_norm (mean length of a
                 step), path_length, and distance (from the first point to the last).
             runs : value, array
-                With `checkpoints` of several models, one row a run: model, n (points),
-                first_ratio (of its variance along its own first component), explained_by,
-                most_likely_model and d_eff_noise (as of one run), and plane (share of its
-                variance along the common first two components). They stand one behind the other
-                in the order in which models are named.
+                With `trajectories` or `checkpoints` of several models, one row a run: model (or
+                the trajectory's name), n (points), first_ratio (of its variance along its own
+                first component), explained_by, most_likely_model and d_eff_noise (as of one
+                run), and plane (share of its variance along the common first two components).
+                They stand one behind the other in the order in which models are named.
             run_pairs : value, array
                 With `runs`, one row a pair of them: a, b, overlap (of their covariances, tr C_a
                 C_b / (|C_a| |C_b|)), start_distance and end_distance (between their first and
@@ -354,7 +359,7 @@ class KindMethods:
                 "walk_stationary": walk_stationary,
                 "walk_schedule": walk_schedule,
             },
-            {"trajectory": trajectory, "checkpoints": checkpoints, "loss": loss},
+            {"trajectory": trajectory, "trajectories": trajectories, "checkpoints": checkpoints, "loss": loss},
             name=name,
             priority=priority,
             max_run_s=max_run_s,
