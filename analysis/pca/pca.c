@@ -34,7 +34,13 @@ static int64_t low_rank(const struct tg_pca *pca)
     return 2 * pca->d <= pca->t ? pca->d : 0;
 }
 
-size_t tg_pca_solve_work(const struct tg_pca *pca)
+/* Eigenvalues of the step null, room for a mean, and what finds them. */
+static size_t step_null_work(const struct tg_pca *pca)
+{
+    return (size_t)(pca->k + pca->t) + tg_null_work(pca->t, pca->k);
+}
+
+static size_t spectrum_work(const struct tg_pca *pca)
 {
     size_t t = (size_t)pca->t, r = (size_t)low_rank(pca), k = (size_t)pca->k;
     if (!r)
@@ -43,10 +49,10 @@ size_t tg_pca_solve_work(const struct tg_pca *pca)
     return t + t * k + 2 * t * r + r * r + r * k + (qr > steps ? qr : steps);
 }
 
-/* Eigenvalues and modes of the step null, and what finds them. */
-static size_t step_null_work(const struct tg_pca *pca)
+size_t tg_pca_solve_work(const struct tg_pca *pca)
 {
-    return (size_t)(pca->k * (1 + pca->t)) + tg_null_work(pca->t, pca->k);
+    size_t own = spectrum_work(pca), null = step_null_work(pca);
+    return own > null ? own : null;
 }
 
 static double solve_flops(const struct tg_pca *pca)
@@ -77,6 +83,7 @@ void tg_pca_lay_out(struct tg_arena *arena, int64_t components, struct tg_pca *p
     pca->ratio_error = reals(arena, k, 1);
     pca->walk_ratio = reals(arena, k, 1);
     pca->step_null_ratio = reals(arena, k, 1);
+    pca->step_null_mode = reals(arena, k, t);
     pca->band = reals(arena, k, 1);
     pca->overlap = reals(arena, k, 1);
     pca->scores = reals(arena, t, k);
@@ -112,9 +119,8 @@ static enum tg_err layout(struct tg_arena *arena, const struct tg_walk_data *dat
     lay_out_path(arena, pca);
     pca->sums.sums = tg_arena_alloc(arena, (size_t)plan.nslots * plan.slot, sizeof(double));
 
-    size_t work = plan.work, solve = tg_pca_solve_work(pca), null = step_null_work(pca);
-    work = work > solve ? work : solve;
-    scratch->work = tg_arena_alloc(arena, work > null ? work : null, sizeof(double));
+    size_t work = plan.work, solve = tg_pca_solve_work(pca);
+    scratch->work = tg_arena_alloc(arena, work > solve ? work : solve, sizeof(double));
     scratch->mean = reals(arena, pca->t, 1);
     return tg_arena_failed(arena) ? TG_NOMEM : TG_OK;
 }
@@ -357,33 +363,34 @@ static enum tg_err part_runs(const struct tg_ctx *ctx, const struct tg_pca *pca,
 }
 
 /* The same ratios for several runs. */
-static enum tg_err solve_step_nulls(const struct tg_ctx *ctx, const struct scratch *scratch,
-                                    double *mode, struct tg_pca *pca)
+static enum tg_err solve_step_nulls(const struct tg_ctx *ctx, double *work, struct tg_pca *pca)
 {
     int64_t t = pca->t;
-    double *g = mode + pca->k * t, total = 0;
-    TG_TRY(tg_walk_gram(ctx, t, pca->step2, g, scratch->mean));
+    double *mean = work, *g = mean + t, total = 0;
+    TG_TRY(tg_walk_gram(ctx, t, pca->step2, g, mean));
     TG_TRY(part_runs(ctx, pca, g));
-    TG_TRY(tg_gram_centre(ctx, t, g, scratch->mean));
+    TG_TRY(tg_gram_centre(ctx, t, g, mean));
     for (int64_t i = 0; i < t; i++)
         total += g[i * t + i];
-    TG_TRY(tg_eigh_leading(ctx, t, pca->k, g, (size_t)t, pca->step_null_ratio, mode, g + t * t));
+    TG_TRY(tg_eigh_leading(ctx, t, pca->k, g, (size_t)t, pca->step_null_ratio,
+                           pca->step_null_mode, g + t * t));
     for (int64_t k = 0; k < pca->k; k++)
         pca->step_null_ratio[k] = fmax(pca->step_null_ratio[k], 0) / total;
+    pca->step_null_square = NAN;
     return TG_OK;
 }
 
 /* Ratios of the walk with the measured steps, whatever the directions were. */
-static enum tg_err solve_step_null(const struct tg_ctx *ctx, const struct scratch *scratch,
-                                   struct tg_pca *pca)
+enum tg_err tg_pca_step_null(const struct tg_ctx *ctx, double *work, struct tg_pca *pca)
 {
     const struct tg_null walk = {.step2 = pca->step2};
-    double *mode = scratch->work + pca->k;
     struct tg_null_spectrum spectrum = {
-        .value = scratch->work, .ratio = pca->step_null_ratio, .mode = mode};
+        .value = work, .ratio = pca->step_null_ratio, .mode = pca->step_null_mode};
     if (pca->nruns > 1)
-        return solve_step_nulls(ctx, scratch, mode, pca);
-    return tg_null_solve(ctx, &walk, pca->t, pca->k, &spectrum, mode + pca->k * pca->t);
+        return solve_step_nulls(ctx, work, pca);
+    TG_TRY(tg_null_solve(ctx, &walk, pca->t, pca->k, &spectrum, work + pca->k));
+    pca->step_null_square = spectrum.square;
+    return TG_OK;
 }
 
 static void expect_walk(struct tg_pca *pca)
@@ -429,7 +436,7 @@ enum tg_err tg_pca_run(const struct tg_ctx *ctx, const struct tg_walk_data *data
     TG_TRY(tg_pca_solve(ctx, pca->unit * trace, scratch.work, pca));
     tg_ctx_progress(ctx, "solving", 1, 2, "matrices");
     if (!isnan(pca->error))
-        TG_TRY(solve_step_null(ctx, &scratch, pca));
+        TG_TRY(tg_pca_step_null(ctx, scratch.work, pca));
     if (pca->nruns > 1)
         forget_walk(pca);
     tg_ctx_progress(ctx, "solving", 2, 2, "matrices");

@@ -56,6 +56,8 @@ struct tg_pca {
     double *ratio_error;         /* k: bound on the error of each, first order */
     double *walk_ratio;          /* k: random walk; of one run, as band and overlap */
     double *step_null_ratio;     /* k: walk with the measured step lengths */
+    double *step_null_mode;      /* k x t: modes of that walk; of one run, the first entry >= 0 */
+    double step_null_square;     /* sum of squares of all its ratios; NaN of several runs */
     double *band;                /* k: one standard deviation of walk_ratio */
     double *overlap;             /* k: |cosine| of the scores with the walk's */
     double *scores;              /* t x k; the entry of largest magnitude is positive */
@@ -101,14 +103,16 @@ TG_MUST_CHECK enum tg_err tg_pca_gram(const struct tg_ctx *ctx, const struct tg_
  * What tg_pca_run() makes of a Gram matrix, for those who have one. tg_pca_lay_out() takes
  * arrays for up to `components` of pca->t points in pca->d dimensions, and for pca->gram, from
  * the arena. tg_pca_solve() then fills in total_variance, error, negative and all but
- * walk_ratio, step_null_ratio and band of them, from the centred pca->gram; `error` is that
- * of the matrix in norm, some unit sum of |x_i - x_r|^2. `work` has
- * tg_pca_solve_work(pca) doubles.
+ * walk_ratio, band and step_null of them, from the centred pca->gram; `error` is that of the
+ * matrix in norm, some unit sum of |x_i - x_r|^2. tg_pca_step_null() fills in step_null from
+ * pca->step2, where something moves. `work` has tg_pca_solve_work(pca) doubles for either.
  */
 void tg_pca_lay_out(struct tg_arena *arena, int64_t components, struct tg_pca *pca);
 size_t tg_pca_solve_work(const struct tg_pca *pca);
 TG_MUST_CHECK enum tg_err tg_pca_solve(const struct tg_ctx *ctx, double error, double *work,
                                        struct tg_pca *pca);
+TG_MUST_CHECK enum tg_err tg_pca_step_null(const struct tg_ctx *ctx, double *work,
+                                           struct tg_pca *pca);
 
 /*
  * path.c. Of a Gram matrix g of the window: a squared distance, never below zero; the squared

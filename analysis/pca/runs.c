@@ -105,7 +105,7 @@ static double trace_of(const struct tg_walk_data *data, const struct tg_pca *pca
     return trace;
 }
 
-/* Components of a run about its own mean. */
+/* Components of a run about its own mean, and what a walk of its steps has. */
 static enum tg_err solve_own(const struct tg_ctx *ctx, const struct tg_walk_data *data,
                              const struct tg_pca *pca, int64_t first,
                              const struct scratch *scratch, struct tg_pca *own)
@@ -117,7 +117,9 @@ static enum tg_err solve_own(const struct tg_ctx *ctx, const struct tg_walk_data
     own->step2 = pca->step2 + first;
     own->single = pca->single;
     TG_TRY(tg_gram_centre(ctx, t, own->gram, scratch->row));
-    return tg_pca_solve(ctx, pca->unit * trace_of(data, pca, first, t), scratch->work, own);
+    double error = pca->unit * trace_of(data, pca, first, t);
+    TG_TRY(tg_pca_solve(ctx, error, scratch->work, own));
+    return isnan(own->error) ? TG_OK : tg_pca_step_null(ctx, scratch->work, own);
 }
 
 /* Share of a run's variance along the common first two components. */

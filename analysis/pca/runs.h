@@ -31,7 +31,8 @@
 /* Arrays lie in the context's arena. NaN stands where a number is not defined. */
 struct tg_runs {
     int64_t n, k;               /* runs; most components of one */
-    struct tg_pca *own;         /* n: components of each run by itself; of its path step2 */
+    struct tg_pca *own;         /* n: components of each run by itself and its step
+                                   null; of its path step2 */
     struct tg_verdict *verdict; /* n */
     double *dimensions;         /* n: that its noise fills; without a verdict NaN */
     double *plane;              /* n: share of its variance along the common first two */

@@ -3,6 +3,7 @@
 #include "pca/verdict.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "pca/walk.h"
 
@@ -26,7 +27,6 @@ static enum tg_err layout(struct tg_arena *arena, int64_t n, int64_t k,
         model->trap.expected = reals(arena, n, 1);
         model->trap.measured = reals(arena, n, 1);
     }
-    verdict->step_mode = reals(arena, k, n);
     verdict->step_overlap = reals(arena, k, 1);
     verdict->chebyshev = reals(arena, k, 1);
     verdict->lissajous = reals(arena, k, 1);
@@ -77,10 +77,7 @@ static enum tg_err expect(const struct tg_ctx *ctx, const struct tg_pca *pca,
 {
     const struct tg_fit *fit = &verdict->fits.model[which];
     struct tg_expected *model = &verdict->model[which];
-    struct tg_null_spectrum spectrum = {
-        .value = scratch->value,
-        .ratio = model->ratio,
-        .mode = which == TG_MODEL_WALK_STEPS ? verdict->step_mode : NULL};
+    struct tg_null_spectrum spectrum = {.value = scratch->value, .ratio = model->ratio};
     int64_t k = verdict->k;
     TG_TRY(expect_trap(ctx, pca, fit, model));
     for (int64_t i = 0; i < k; i++)
@@ -88,7 +85,12 @@ static enum tg_err expect(const struct tg_ctx *ctx, const struct tg_pca *pca,
     model->worst = NAN;
     if (!fit->fitted)
         return TG_OK;
-    TG_TRY(tg_null_solve(ctx, &fit->null, pca->t, k, &spectrum, scratch->work));
+    if (which == TG_MODEL_WALK_STEPS) {
+        memcpy(model->ratio, pca->step_null_ratio, (size_t)k * sizeof(double));
+        spectrum.square = pca->step_null_square;
+    } else {
+        TG_TRY(tg_null_solve(ctx, &fit->null, pca->t, k, &spectrum, scratch->work));
+    }
     model->worst = 0;
     for (int64_t i = 0; i < k; i++) {
         model->band[i] = tg_null_band(model->ratio[i], spectrum.square, verdict->fits.d_eff);
@@ -133,6 +135,7 @@ static double chebyshev(int64_t k, double x)
 static void compare_shapes(const struct tg_pca *pca, struct tg_verdict *verdict)
 {
     int64_t n = pca->t, k = pca->k;
+    bool steps = verdict->fits.model[TG_MODEL_WALK_STEPS].fitted;
     double amplitude = sqrt(2 * pca->variance[0] * (double)(n - 1) / (double)n);
     double first = pca->overlap[0] * pca->overlap[0] * pca->variance[0];
     for (int64_t i = 0; i < k; i++) {
@@ -143,13 +146,13 @@ static void compare_shapes(const struct tg_pca *pca, struct tg_verdict *verdict)
             xx += x * x;
             xy += x * y;
             yy += y * y;
-            cosine += y * verdict->step_mode[i * n + t];
+            cosine += y * pca->step_null_mode[i * n + t];
         }
         double both = pca->variance[0] + pca->variance[i];
         double own = pca->overlap[i] * pca->overlap[i] * pca->variance[i];
         verdict->chebyshev[i] = r2(xx, xy, yy);
         verdict->lissajous[i] = i ? (first + own) / both : first / pca->variance[0];
-        verdict->step_overlap[i] = yy > 0 ? fmin(fabs(cosine) / sqrt(yy), 1) : NAN;
+        verdict->step_overlap[i] = steps && yy > 0 ? fmin(fabs(cosine) / sqrt(yy), 1) : NAN;
     }
 }
 
@@ -183,9 +186,6 @@ enum tg_err tg_verdict_run(const struct tg_ctx *ctx, const struct tg_pca *pca,
     }
     tg_ctx_progress(ctx, "comparing", TG_MODELS, TG_MODELS, "models");
     choose(verdict);
-    if (!verdict->fits.model[TG_MODEL_WALK_STEPS].fitted)
-        for (int64_t i = 0; i < pca->k * pca->t; i++)
-            verdict->step_mode[i] = NAN;
     compare_shapes(pca, verdict);
     return expect_distance(ctx, verdict, &scratch);
 }

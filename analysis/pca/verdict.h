@@ -32,8 +32,7 @@ struct tg_verdict {
     struct tg_fits fits;
     struct tg_expected model[TG_MODELS];
     int explained_by;         /* the plainest model that explains, or -1; see below */
-    double *step_mode;        /* k x n: modes of the walk with the measured lengths */
-    double *step_overlap;     /* k: |cosine| of the scores with those */
+    double *step_overlap;     /* k: |cosine| of the scores with pca->step_null_mode */
     double *chebyshev;        /* k: r^2 of a score over T_k of the first; 1 for the first */
     double *lissajous;        /* k: r^2 of the first and k-th score over a walk's two cosines */
     double *distance;         /* n: rms distance from the start that fits.best expects */
@@ -43,8 +42,9 @@ struct tg_verdict {
 size_t tg_verdict_bytes(int64_t t, int64_t k);
 
 /*
- * Among the models that explain it, the walk comes first, then that
- * with the measured lengths, then the one of lowest AIC. O(n^2) a model for few components.
+ * Among the models that explain it, the walk comes first, then that with the measured lengths,
+ * whose spectrum is taken from `pca`, then the one of lowest AIC. O(n^2) a model for few
+ * components.
  */
 TG_MUST_CHECK enum tg_err tg_verdict_run(const struct tg_ctx *ctx, const struct tg_pca *pca,
                                          struct tg_verdict *verdict);

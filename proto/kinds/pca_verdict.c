@@ -117,7 +117,7 @@ static json_t *shape_table(const struct tg_verdict *verdict)
 static void fill_score(const struct tg_pca *pca, const struct tg_verdict *verdict, int64_t k,
                        double *score, double *null)
 {
-    const double *mode = verdict->step_mode + k * pca->t;
+    const double *mode = pca->step_null_mode + k * pca->t;
     double total = pca->total_variance * (double)(pca->t - 1), along = 0;
     double size = sqrt(verdict->model[TG_MODEL_WALK_STEPS].ratio[k] * total);
     for (int64_t t = 0; t < pca->t; t++) {
