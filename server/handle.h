@@ -48,6 +48,7 @@ enum tg_err tg_handle_kinds(struct tg_request *, struct tg_response *, struct tg
 enum tg_err tg_handle_kind(struct tg_request *, struct tg_response *, struct tg_report *);
 enum tg_err tg_handle_problem(struct tg_request *, struct tg_response *, struct tg_report *);
 enum tg_err tg_handle_openapi(struct tg_request *, struct tg_response *, struct tg_report *);
+/* handle_page.c */
 enum tg_err tg_handle_page(struct tg_request *, struct tg_response *, struct tg_report *);
 /* handle_health.c */
 enum tg_err tg_handle_status(struct tg_request *, struct tg_response *, struct tg_report *);

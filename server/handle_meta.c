@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Handlers of what describes the daemon: kinds, problems, OpenAPI, the page. */
+/* Handlers of what describes the daemon: kinds, problems, OpenAPI. */
 #include "server/handle.h"
 
 #include <string.h>
@@ -7,7 +7,6 @@
 #include "proto/kind.h"
 #include "proto/schema.h"
 #include "server/accept.h"
-#include "server/page.h"
 #include "server/routes.h"
 
 enum tg_err tg_handle_kinds(struct tg_request *request, struct tg_response *response,
@@ -75,36 +74,4 @@ enum tg_err tg_handle_openapi(struct tg_request *request, struct tg_response *re
     (void)request;
     (void)report;
     return tg_answer_json(response, 200, tg_openapi());
-}
-
-/* The page ------------------------------------------------------------------------- */
-
-static const struct {
-    const char *file, *type;
-    const unsigned char *bytes;
-    size_t n;
-} parts[] = {
-    {"index.html", "text/html; charset=utf-8", page_index_html, sizeof(page_index_html)},
-    {"page.css", "text/css; charset=utf-8", page_page_css, sizeof(page_page_css)},
-    {"page.js", "text/javascript; charset=utf-8", page_page_js, sizeof(page_page_js)},
-};
-
-enum tg_err tg_handle_page(struct tg_request *request, struct tg_response *response,
-                           struct tg_report *report)
-{
-    const char *file = request->arg[0] ? request->arg[0] : "index.html";
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (strcmp(file, parts[i].file) != 0)
-            continue;
-        response->type = parts[i].type;
-        tg_response_header(response, "Content-Security-Policy",
-                           "default-src 'none'; script-src 'self'; style-src 'self'; "
-                           "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                           "frame-ancestors 'none'");
-        tg_response_header(response, "Referrer-Policy", "no-referrer");
-        tg_response_header(response, "Cache-Control", "no-cache");
-        tg_buf_add(&response->body, parts[i].bytes, parts[i].n);
-        return TG_OK;
-    }
-    return tg_fault_add(report, TG_NOT_FOUND, NULL, "The page has no such part.");
 }
