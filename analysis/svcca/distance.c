@@ -72,6 +72,62 @@ enum tg_err tg_blocks_each(const struct tg_ctx *ctx, int64_t n,
     return TG_OK;
 }
 
+struct pairing {
+    const struct tg_table *a, *b;
+    const int64_t *map;
+    double product;
+};
+
+/* A block of a table: where it is, or made in `scratch`. */
+static const double *block_of(const struct tg_table *table, int64_t index, double *scratch)
+{
+    if (table->block)
+        return table->block + index * TG_BLOCK_SIZE;
+    table->make(table->arg, index, scratch);
+    return scratch;
+}
+
+/* The block of b in its new order. */
+static const double *gather(const struct pairing *job, struct tg_block at, double *scratch)
+{
+    for (int64_t i = 0; i < at.rows; i++)
+        for (int64_t j = 0; j < at.cols; j++)
+            scratch[i * TG_BLOCK_EDGE + j] = tg_table_at(
+                job->b->block, job->map[at.row + i], job->map[at.col + j]);
+    return scratch;
+}
+
+static void make_product(void *arg, int64_t index, double *part)
+{
+    const struct pairing *job = arg;
+    struct tg_block at = tg_block_at(job->a->n, index);
+    double scratch_a[TG_BLOCK_SIZE], scratch_b[TG_BLOCK_SIZE], sum = 0;
+    const double *a = block_of(job->a, index, scratch_a);
+    const double *b = job->map ? gather(job, at, scratch_b) : block_of(job->b, index, scratch_b);
+    for (int64_t i = 0; i < at.rows; i++)
+        for (int64_t j = 0; j < at.cols; j++)
+            sum += a[i * TG_BLOCK_EDGE + j] * b[i * TG_BLOCK_EDGE + j];
+    *part = at.row == at.col ? sum : 2 * sum;
+}
+
+static void add_product(void *arg, int64_t index, const double *part)
+{
+    (void)index;
+    struct pairing *job = arg;
+    job->product += *part;
+}
+
+enum tg_err tg_table_product(const struct tg_ctx *ctx, const struct tg_table *a,
+                             const struct tg_table *b, const int64_t *map, double *buffer,
+                             double *product)
+{
+    struct pairing job = {.a = a, .b = b, .map = map};
+    enum tg_err err = tg_blocks_each(
+        ctx, a->n, &(struct tg_block_pass){&job, 1, make_product, add_product}, buffer);
+    *product = job.product;
+    return err;
+}
+
 size_t tg_distance_room(int64_t n, int64_t d)
 {
     size_t room;

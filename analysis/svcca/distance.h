@@ -37,11 +37,39 @@ struct tg_block_pass {
                                                                   may be NULL */
 };
 
-/* Doubles of the buffer of a pass. */
+/* Doubles of the buffer of a pass; TG_BLOCK_SIZE are enough for one of size 1. */
 enum { TG_BLOCK_BUFFER = 64 * TG_BLOCK_SIZE };
 
 TG_MUST_CHECK enum tg_err tg_blocks_each(const struct tg_ctx *ctx, int64_t n,
                                          const struct tg_block_pass *pass, double *buffer);
+
+/*
+ * A symmetric table: all of its blocks, or how one is made in `scratch` (TG_BLOCK_SIZE
+ * numbers) on any lane.
+ */
+struct tg_table {
+    int64_t n;
+    const double *block; /* NULL: made when needed */
+    const void *arg;
+    void (*make)(const void *arg, int64_t index, double *scratch);
+};
+
+/* Entry (i, j) of a table whose blocks are all there. */
+static inline double tg_table_at(const double *block, int64_t i, int64_t j)
+{
+    int64_t row = i > j ? i : j, col = i > j ? j : i;
+    int64_t r = row / TG_BLOCK_EDGE, c = col / TG_BLOCK_EDGE;
+    return block[(r * (r + 1) / 2 + c) * TG_BLOCK_SIZE + row % TG_BLOCK_EDGE * TG_BLOCK_EDGE +
+                 col % TG_BLOCK_EDGE];
+}
+
+/*
+ * sum_ij a_ij b_ij over both halves and the diagonal. With `map` (n numbers, an order), row and
+ * column i of b are those of map[i], and b has its blocks. `buffer`: TG_BLOCK_SIZE doubles.
+ */
+TG_MUST_CHECK enum tg_err tg_table_product(const struct tg_ctx *ctx, const struct tg_table *a,
+                                           const struct tg_table *b, const int64_t *map,
+                                           double *buffer, double *product);
 
 enum tg_metric {
     TG_METRIC_EUCLIDEAN,   /* |x - y|^2 */

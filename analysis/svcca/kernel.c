@@ -155,32 +155,40 @@ enum tg_err tg_kernel_make(const struct tg_ctx *ctx, double share, double *buffe
     return TG_OK;
 }
 
-struct pairing {
-    const struct tg_kernel *a, *b;
-    double product;
-};
-
-static void make_product(void *arg, int64_t index, double *part)
+static void make_block(const void *arg, int64_t index, double *scratch)
 {
-    const struct pairing *job = arg;
-    double a[TG_BLOCK_SIZE], b[TG_BLOCK_SIZE];
-    *part = dot(tg_block_at(job->a->distance.n, index), centred_block(job->a, index, a),
-                centred_block(job->b, index, b));
+    centred_block(arg, index, scratch);
 }
 
-static void add_product(void *arg, int64_t index, const double *part)
+static struct tg_table table_of(const struct tg_kernel *kernel)
 {
-    (void)index;
-    struct pairing *job = arg;
-    job->product += *part;
+    return (struct tg_table){kernel->distance.n, kernel->block, kernel, make_block};
 }
 
 enum tg_err tg_kernel_product(const struct tg_ctx *ctx, const struct tg_kernel *a,
-                              const struct tg_kernel *b, double *buffer, double *product)
+                              const struct tg_kernel *b, const int64_t *map, double *buffer,
+                              double *product)
 {
-    struct pairing job = {.a = a, .b = b};
-    enum tg_err err = tg_blocks_each(
-        ctx, a->distance.n, &(struct tg_block_pass){&job, 1, make_product, add_product}, buffer);
-    *product = job.product;
-    return err;
+    struct tg_table ta = table_of(a), tb = table_of(b);
+    return tg_table_product(ctx, &ta, &tb, map, buffer, product);
+}
+
+struct holding {
+    const struct tg_kernel *kernel;
+    double *block;
+};
+
+static void hold_block(void *arg, int64_t index, double *part)
+{
+    (void)part;
+    const struct holding *job = arg;
+    centred_block(job->kernel, index, job->block + index * TG_BLOCK_SIZE);
+}
+
+enum tg_err tg_kernel_hold(const struct tg_ctx *ctx, const struct tg_kernel *kernel,
+                           double *block, double *buffer)
+{
+    struct holding job = {kernel, block};
+    return tg_blocks_each(ctx, kernel->distance.n,
+                          &(struct tg_block_pass){&job, 1, hold_block, NULL}, buffer);
 }

@@ -33,10 +33,18 @@ struct tg_kernel {
 TG_MUST_CHECK enum tg_err tg_kernel_make(const struct tg_ctx *ctx, double share, double *buffer,
                                          int64_t *count, struct tg_kernel *kernel);
 
-/* <B_a, B_b> of two kernels of the same n samples. */
+/*
+ * <B_a, B_b> of two kernels of the same n samples; with `map`, sample i of b is its map[i],
+ * and b has its blocks. `buffer`: TG_BLOCK_SIZE doubles.
+ */
 TG_MUST_CHECK enum tg_err tg_kernel_product(const struct tg_ctx *ctx, const struct tg_kernel *a,
-                                            const struct tg_kernel *b, double *buffer,
-                                            double *product);
+                                            const struct tg_kernel *b, const int64_t *map,
+                                            double *buffer, double *product);
+
+/* All blocks of B of a kernel that has none, into `block`. */
+TG_MUST_CHECK enum tg_err tg_kernel_hold(const struct tg_ctx *ctx,
+                                         const struct tg_kernel *kernel, double *block,
+                                         double *buffer);
 
 /*
  * n (n - 3) times the unbiased HSIC of two layers, from the inner product of their centred

@@ -134,6 +134,7 @@ enum tg_err tg_batches_make(const struct tg_ctx *ctx, const int64_t *order,
 struct pairing {
     const struct tg_ctx *ctx;
     const struct tg_batches *a, *b;
+    const int64_t *map; /* of b */
     double *hsic; /* of each batch */
 };
 
@@ -141,15 +142,18 @@ static enum tg_err compare_batch(void *arg, int64_t index, unsigned lane)
 {
     (void)lane;
     const struct pairing *job = arg;
-    int64_t m = batch_at(job->a, index).m;
+    struct batch batch = batch_at(job->a, index);
+    const int64_t *map = job->map ? job->map + batch.first : NULL;
+    int64_t m = batch.m;
     const double *a = gram_at(job->a, index), *b = gram_at(job->b, index);
     double sum = 0;
     for (int64_t i = 0; i < m; i++) {
         double row = 0;
         if (i % ROWS == 0)
             TG_TRY(tg_ctx_poll(job->ctx));
+        const double *of_b = b + (map ? map[i] - batch.first : i) * m;
         for (int64_t j = 0; j < m; j++)
-            row += a[i * m + j] * b[i * m + j];
+            row += a[i * m + j] * of_b[map ? map[j] - batch.first : j];
         sum += row;
     }
     job->hsic[index] = sum / pairs_of(m);
@@ -157,9 +161,10 @@ static enum tg_err compare_batch(void *arg, int64_t index, unsigned lane)
 }
 
 enum tg_err tg_batches_compare(const struct tg_ctx *ctx, const struct tg_batches *a,
-                               const struct tg_batches *b, double *work, double *cka)
+                               const struct tg_batches *b, const int64_t *map, double *work,
+                               double *cka)
 {
-    struct pairing job = {ctx, a, b, work};
+    struct pairing job = {ctx, a, b, map, work};
     double mean = 0;
     *cka = NAN;
     if (!a->defined || !b->defined)
@@ -169,6 +174,17 @@ enum tg_err tg_batches_compare(const struct tg_ctx *ctx, const struct tg_batches
         mean += work[i] / (double)a->count;
     *cka = mean / (sqrt(a->mean) * sqrt(b->mean));
     return TG_OK;
+}
+
+void tg_batches_within(const struct tg_batches *batches, const int64_t *order, int64_t *next,
+                       int64_t *within)
+{
+    for (int64_t i = 0; i < batches->count; i++)
+        next[i] = batch_at(batches, i).first;
+    for (int64_t t = 0; t < batches->n; t++) {
+        int64_t batch = ((order[t] + 1) * batches->count - 1) / batches->n;
+        within[next[batch]++] = order[t];
+    }
 }
 
 struct tg_chance tg_batches_chance(const struct tg_batches *a, const struct tg_batches *b)

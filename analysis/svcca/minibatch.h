@@ -40,11 +40,21 @@ TG_MUST_CHECK enum tg_err tg_batches_make(const struct tg_ctx *ctx, const int64_
                                           const struct tg_basis *basis, double *work,
                                           struct tg_batches *batches);
 
-/* CKA of two layers; NaN where one is not defined. `work` has a->count numbers. */
+/*
+ * CKA of two layers; NaN where one is not defined. With `map` (n numbers, an order within each
+ * batch), the sample in place i of b is that of place map[i]. `work` has a->count numbers.
+ */
 TG_MUST_CHECK enum tg_err tg_batches_compare(const struct tg_ctx *ctx,
                                              const struct tg_batches *a,
-                                             const struct tg_batches *b, double *work,
-                                             double *cka);
+                                             const struct tg_batches *b, const int64_t *map,
+                                             double *work, double *cka);
+
+/*
+ * An order within each batch, of places, from an order of all n: those of a batch as they come
+ * in it. `order`, `within` and `next` (batches->count) are numbers apart.
+ */
+void tg_batches_within(const struct tg_batches *batches, const int64_t *order, int64_t *next,
+                       int64_t *within);
 
 /*
  * What it is when the samples of one layer are shuffled within each batch: mean 0, sd exact,

@@ -244,6 +244,23 @@ struct tg_chance tg_cca_null_weighted(const struct tg_cca_null *null, const doub
     return weighted;
 }
 
+static double disjoint(const struct tg_table_sums *a)
+{
+    return a->total * a->total - a->same - a->reversed - a->tail - a->head - 2 * a->through;
+}
+
+struct tg_chance tg_table_chance(int64_t samples, const struct tg_table_sums *a,
+                                 const struct tg_table_sums *b)
+{
+    double n = (double)samples, two = n * (n - 1), three = two * (n - 2), four = three * (n - 3);
+    double mean = a->total * b->total / two;
+    double square = (a->same * b->same + a->reversed * b->reversed) / two +
+                    (a->tail * b->tail + a->head * b->head + 2 * a->through * b->through) / three +
+                    disjoint(a) * disjoint(b) / four;
+    return (struct tg_chance){
+        .mean = mean, .sd = sqrt(fmax(square - mean * mean, 0)), .skewness = NAN};
+}
+
 /* tr (K - tr K / m)^3 over the m dimensions that centring leaves, in units of its sd^3. */
 static double third(double m, const struct tg_gram_trace *k)
 {

@@ -97,6 +97,25 @@ struct tg_gram_trace {
 };
 
 /*
+ * Sums over the entries of an n x n table, i, j, l all different: of A_ij, A_ij^2, A_ij A_ji,
+ * A_ij A_il, A_ij A_lj and A_ij A_jl.
+ */
+struct tg_table_sums { double total, same, reversed, tail, head, through; };
+
+/*
+ * T = sum_{i != j} A_ij B_{pi(i) pi(j)} over all permutations pi, n >= 4: mean and sd exact
+ * (Mantel, Cancer Research 27, 1967), for tables that need not be symmetric. With the falling
+ * factorials (n)_k,
+ *   E T   = total total' / (n)_2
+ *   E T^2 = (same same' + reversed reversed') / (n)_2
+ *         + (tail tail' + head head' + 2 through through') / (n)_3 + disjoint disjoint' / (n)_4,
+ * disjoint what is left of total^2. The skewness is not known (NaN). The variance is a
+ * difference of these: tables less their mean keep its digits.
+ */
+struct tg_chance tg_table_chance(int64_t n, const struct tg_table_sums *a,
+                                 const struct tg_table_sums *b);
+
+/*
  * tr(K_a P K_b P^T) over all permutations P, n >= 4: mean and sd exact, the skewness that of
  * random rotations (James, Ann. Math. Statist. 35, 1964: zonal polynomials of order three).
  */

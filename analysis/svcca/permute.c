@@ -35,7 +35,7 @@ double tg_permute_flops(const struct tg_svcca_options *options, int64_t n, int64
     double flops = tg_pair_flops(options, needs, (double)n, da, db);
     if (!(needs & (TG_BASIS_ALL | TG_BASIS_PRODUCT))) /* leading directions, a quarter */
         flops += 2 * (double)n * da * db / 16;
-    return flops;
+    return flops + tg_samples_compare_flops(&options->samples, options->measures, n);
 }
 
 static double *numbers(struct tg_arena *arena, int64_t rows, int64_t cols)
@@ -75,6 +75,12 @@ static struct tg_permute_lane layout_lane(struct tg_arena *arena,
     lane.row2 = numbers(arena, n, 1);
     lane.a = tg_arena_alloc(arena, (size_t)n, sizeof(*lane.a));
     lane.b = tg_arena_alloc(arena, (size_t)n, sizeof(*lane.b));
+    if (!tg_samples_wanted(options->measures))
+        return lane;
+    lane.map = tg_arena_alloc(arena, (size_t)n, sizeof(*lane.map));
+    lane.within = tg_arena_alloc(arena, (size_t)n, sizeof(*lane.within));
+    lane.batch = tg_arena_alloc(arena, (size_t)n, sizeof(*lane.batch));
+    tg_samples_layout_work(arena, &options->samples, options->measures, n, &lane.samples);
     return lane;
 }
 
@@ -151,6 +157,32 @@ static enum tg_err shuffle(const struct tg_ctx *ctx, const struct tg_basis *b, b
                                            shuffled->ldu, b->n});
 }
 
+/* Row b[i] of layer b comes to row a[i] of layer a. */
+static void compose(int64_t n, const int64_t *a, const int64_t *b, int64_t *map)
+{
+    for (int64_t i = 0; i < n; i++)
+        map[a[i]] = b[i];
+}
+
+/* The scores of tables, which are looked up in the lane's orders. */
+static enum tg_err permute_samples(const struct tg_ctx *ctx, const struct permuting *job,
+                                   const struct tg_permute_lane *lane,
+                                   struct tg_svcca_pair *pair)
+{
+    const struct tg_samples *a = job->work->samples_a, *b = job->work->samples_b;
+    const struct tg_samples_order order = {lane->map, lane->within};
+    int64_t n = job->permute->n;
+    compose(n, lane->a, lane->b, lane->map);
+    if (job->options.measures >> TG_SVCCA_CKA_MINIBATCH & 1) {
+        /* the orders of a and of b in batches, by way of what `within` then is */
+        tg_batches_within(&a->batches, lane->a, lane->within, lane->batch);
+        memcpy(lane->a, lane->batch, (size_t)n * sizeof(*lane->a));
+        tg_batches_within(&a->batches, lane->b, lane->within, lane->batch);
+        compose(n, lane->a, lane->batch, lane->within);
+    }
+    return tg_samples_compare(ctx, job->options.measures, &lane->samples, a, b, &order, pair);
+}
+
 static enum tg_err permute_once(void *arg, const struct tg_ctx *ctx, int64_t t, unsigned lane)
 {
     const struct permuting *job = arg;
@@ -162,13 +194,15 @@ static enum tg_err permute_once(void *arg, const struct tg_ctx *ctx, int64_t t, 
     struct tg_basis shuffled;
     bool with_x = own->x && a->x && b->x, with_u = own->u || (own->x && !with_x);
     unsigned needs = tg_pair_needs(&job->options) | (with_x ? 0 : TG_BASIS_U);
+    TG_TRY(draw(ctx, permute->seed, at->a, t, a->n, own->a));
+    TG_TRY(draw(ctx, permute->seed, at->b, t, a->n, own->b));
     if (with_x || with_u) { /* else no measure is made of bases */
-        TG_TRY(draw(ctx, permute->seed, at->a, t, a->n, own->a));
-        TG_TRY(draw(ctx, permute->seed, at->b, t, a->n, own->b));
         TG_TRY(shuffle(ctx, b, with_x, own, &shuffled));
         TG_TRY(tg_pair_compare(ctx, &job->options, needs, &own->scratch, a, &shuffled, &pair,
                                NULL, NULL));
     }
+    if (tg_samples_wanted(job->options.measures))
+        TG_TRY(permute_samples(ctx, job, own, &pair));
     for (int i = 0; i < TG_SCORES; i++)
         permute->score[i * (permute->count + 1) + t] =
             tg_score_of(&job->options, &pair, (enum tg_score)i);

@@ -13,7 +13,9 @@
  * any other (pair.h). In permutation t layer l has an order of its own, drawn from stream
  * (l, t) of the seed, whatever pairs it is in. So the highest score of all pairs, each in sd
  * from its own mean, has a joint null too: with it a p holds for all pairs together (Westfall
- * and Young, 1993), the measures apart.
+ * and Young, 1993), the measures apart. Tables of samples by samples are looked up in the new
+ * order (samples.h), and no distance is measured again; minibatches are shuffled within each,
+ * by the order that its samples have in that of the layer.
  * FLOPs: those of the pair, for each permutation.
  */
 #ifndef TG_SVCCA_PERMUTE_H
@@ -35,6 +37,8 @@ struct tg_permute_lane {
     struct tg_basis_scratch scratch; /* without x, peak, bad and column */
     double *x, *u, *row2;            /* rows of layer b in their new order */
     int64_t *a, *b;                  /* n: orders */
+    int64_t *map, *within, *batch;   /* n: b against a, in all and in minibatches */
+    struct tg_samples_work samples;
 };
 
 struct tg_permute {

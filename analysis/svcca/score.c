@@ -22,6 +22,16 @@ static const struct {
     ROW(TG_SCORE_SHAPE, "shape", TG_SVCCA_SHAPE, shape),
     ROW(TG_SCORE_A_TO_B, "regression_a_to_b", TG_SVCCA_REGRESSION, r2_a_to_b),
     ROW(TG_SCORE_B_TO_A, "regression_b_to_a", TG_SVCCA_REGRESSION, r2_b_to_a),
+    ROW(TG_SCORE_CKA_RBF, "cka_rbf", TG_SVCCA_CKA_RBF, cka_rbf),
+    ROW(TG_SCORE_CKA_RBF_DEBIASED, "cka_rbf_debiased", TG_SVCCA_CKA_RBF_DEBIASED,
+        cka_rbf_debiased),
+    ROW(TG_SCORE_CKA_MINIBATCH, "cka_minibatch", TG_SVCCA_CKA_MINIBATCH, cka_minibatch),
+    ROW(TG_SCORE_RSA_PEARSON, "rsa_pearson", TG_SVCCA_RSA_PEARSON, rsa_pearson),
+    ROW(TG_SCORE_RSA_SPEARMAN, "rsa_spearman", TG_SVCCA_RSA_SPEARMAN, rsa_spearman),
+    ROW(TG_SCORE_RSA_KENDALL, "rsa_kendall", TG_SVCCA_RSA_KENDALL, rsa_kendall),
+    ROW(TG_SCORE_RSA_COSINE, "rsa_cosine", TG_SVCCA_RSA_COSINE, rsa_cosine),
+    ROW(TG_SCORE_RSA_WHITENED, "rsa_whitened", TG_SVCCA_RSA_WHITENED, rsa_whitened),
+    ROW(TG_SCORE_KNN, "knn", TG_SVCCA_KNN, knn),
 #undef ROW
 };
 
@@ -69,5 +79,12 @@ struct tg_svcca_pair tg_svcca_pair_unknown(int64_t a, int64_t b)
                                   .r2_b_to_a = NAN,
                                   .cka_rbf = NAN,
                                   .cka_rbf_debiased = NAN,
-                                  .cka_minibatch = NAN};
+                                  .cka_minibatch = NAN,
+                                  .rsa_pearson = NAN,
+                                  .rsa_spearman = NAN,
+                                  .rsa_kendall = NAN,
+                                  .rsa_kendall_a = NAN,
+                                  .rsa_cosine = NAN,
+                                  .rsa_whitened = NAN,
+                                  .knn = NAN};
 }

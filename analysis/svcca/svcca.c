@@ -31,6 +31,12 @@ static const struct {
     {TG_SVCCA_CKA_RBF, BOTH(cka_rbf)},
     {TG_SVCCA_CKA_RBF_DEBIASED, BOTH(cka_rbf_debiased)},
     {TG_SVCCA_CKA_MINIBATCH, BOTH(cka_minibatch)},
+    {TG_SVCCA_RSA_PEARSON, BOTH(rsa_pearson)},
+    {TG_SVCCA_RSA_SPEARMAN, BOTH(rsa_spearman)},
+    {TG_SVCCA_RSA_KENDALL, BOTH(rsa_kendall)},
+    {TG_SVCCA_RSA_COSINE, BOTH(rsa_cosine)},
+    {TG_SVCCA_RSA_WHITENED, BOTH(rsa_whitened)},
+    {TG_SVCCA_KNN, BOTH(knn)},
 #undef BOTH
 };
 
@@ -54,11 +60,17 @@ double tg_svcca_distance(enum tg_svcca_measure measure, double similarity)
     case TG_SVCCA_CKA_RBF:
     case TG_SVCCA_CKA_RBF_DEBIASED:
     case TG_SVCCA_CKA_MINIBATCH:
+    case TG_SVCCA_RSA_COSINE:
+    case TG_SVCCA_RSA_WHITENED:
         return acos(fmin(fmax(similarity, -1), 1));
     case TG_SVCCA_CCA:
     case TG_SVCCA_SVCCA:
     case TG_SVCCA_PWCCA:
     case TG_SVCCA_REGRESSION:
+    case TG_SVCCA_RSA_PEARSON:
+    case TG_SVCCA_RSA_SPEARMAN:
+    case TG_SVCCA_RSA_KENDALL:
+    case TG_SVCCA_KNN:
     case TG_SVCCA_MEASURES:
         break;
     }
@@ -282,7 +294,7 @@ enum tg_err tg_svcca_cost(const struct tg_svcca_layer *layers, size_t nlayers,
 
 static enum tg_err make_layer(const struct tg_ctx *ctx, const struct tg_svcca_layer *layer,
                               const struct tg_svcca_options *options,
-                              const struct scratch *scratch, int64_t index,
+                              struct scratch *scratch, int64_t index,
                               struct tg_svcca *svcca, struct tg_report *report)
 {
     struct tg_basis *basis = &svcca->basis[index];
@@ -328,7 +340,7 @@ void tg_run_clear_matrices(const struct tg_svcca *svcca)
 }
 
 static enum tg_err make_pair(const struct tg_ctx *ctx, const struct tg_svcca_options *options,
-                             const struct scratch *scratch,
+                             struct scratch *scratch,
                              const struct tg_svcca *svcca, int64_t index)
 {
     struct tg_svcca_pair *pair = &svcca->pair[index];
@@ -337,13 +349,18 @@ static enum tg_err make_pair(const struct tg_ctx *ctx, const struct tg_svcca_opt
     unsigned needs = needs_of(options);
     if (a->rank == 0 || b->rank == 0)
         return TG_OK;
-    TG_TRY(tg_samples_compare(ctx, options->measures, &scratch->samples,
-                              &svcca->samples[pair->a], &svcca->samples[pair->b], pair));
+    const struct tg_samples *layer[] = {&svcca->samples[pair->a], &svcca->samples[pair->b]};
+    const struct tg_samples *samples[2];
+    TG_TRY(tg_samples_pair(ctx, &options->samples, options->measures, svcca->tables_held,
+                           &scratch->samples, layer, samples));
+    TG_TRY(tg_samples_compare(ctx, options->measures, &scratch->samples.work, samples[0],
+                              samples[1], &(struct tg_samples_order){NULL, NULL}, pair));
     TG_TRY(tg_pair_compare(ctx, options, needs, &scratch->basis, a, b, pair,
                            svcca->cca_rho ? svcca->cca_rho + offset : NULL,
                            svcca->svcca_rho ? svcca->svcca_rho + offset : NULL));
     const double *m = needs & DECOMPOSED ? scratch->basis.a : NULL;
-    const struct tg_svcca_pair_work work = {svcca, index, a, b, m, &scratch->basis};
+    const struct tg_svcca_pair_work work = {svcca, index, a, b, m, &scratch->basis,
+                                            samples[0], samples[1]};
     for (size_t i = 0; i < options->nhooks; i++)
         if (options->hook[i].pair)
             TG_TRY(options->hook[i].pair(options->hook[i].arg, ctx, &work));
@@ -355,14 +372,15 @@ void tg_run_show(const struct tg_ctx *ctx, const struct tg_svcca *svcca)
     static const char *const names[TG_SVCCA_MEASURES] = {
         "cca",        "svcca", "cka",        "cka_debiased", "pwcca",
         "procrustes", "shape", "regression", "cka_rbf",      "cka_rbf_debiased",
-        "cka_minibatch"};
+        "cka_minibatch", "rsa_pearson", "rsa_spearman", "rsa_kendall", "rsa_cosine",
+        "rsa_whitened", "knn"};
     for (int i = 0; i < TG_SVCCA_MEASURES; i++)
         if (svcca->matrix[i])
             tg_ctx_partial(ctx, names[i], svcca->nlayers, svcca->nlayers, svcca->matrix[i]);
 }
 
 static enum tg_err make_pairs(const struct tg_ctx *ctx, const struct tg_svcca_options *options,
-                              const struct scratch *scratch, const struct tg_svcca *svcca)
+                              struct scratch *scratch, const struct tg_svcca *svcca)
 {
     tg_run_clear_matrices(svcca);
     for (int64_t p = 0; p < svcca->npairs; p++) {

@@ -37,7 +37,9 @@
 enum tg_svcca_measure {
     TG_SVCCA_CCA, TG_SVCCA_SVCCA, TG_SVCCA_CKA, TG_SVCCA_CKA_DEBIASED, TG_SVCCA_PWCCA,
     TG_SVCCA_PROCRUSTES, TG_SVCCA_SHAPE, TG_SVCCA_REGRESSION, TG_SVCCA_CKA_RBF,
-    TG_SVCCA_CKA_RBF_DEBIASED, TG_SVCCA_CKA_MINIBATCH, TG_SVCCA_MEASURES
+    TG_SVCCA_CKA_RBF_DEBIASED, TG_SVCCA_CKA_MINIBATCH, TG_SVCCA_RSA_PEARSON,
+    TG_SVCCA_RSA_SPEARMAN, TG_SVCCA_RSA_KENDALL, TG_SVCCA_RSA_COSINE, TG_SVCCA_RSA_WHITENED,
+    TG_SVCCA_KNN, TG_SVCCA_MEASURES
 };
 
 /* Lists of correlations are kept while all pairs together have at most this many. */
@@ -55,6 +57,8 @@ struct tg_svcca_pair_work {
     const double *m;                        /* U_a^T U_b, a->kept x b->kept; NULL when
                                                nobody needs more than TG_BASIS_X */
     const struct tg_basis_scratch *scratch; /* free but for a, which holds m */
+    const struct tg_samples *samples_a, *samples_b; /* tables as tg_samples_pair() has them;
+                                                       NULL over frequencies */
 };
 
 /* Either function may be NULL. An error ends the run. */
@@ -105,6 +109,8 @@ struct tg_svcca_pair {
     double procrustes, shape;
     double r2_a_to_b, r2_b_to_a;    /* variance of b explained by a, and the other way */
     double cka_rbf, cka_rbf_debiased, cka_minibatch;
+    double rsa_pearson, rsa_spearman, rsa_kendall, rsa_kendall_a, rsa_cosine, rsa_whitened;
+    double knn;
 };
 
 /* Everything lies in the context's arena. */
@@ -152,7 +158,8 @@ TG_MUST_CHECK enum tg_err tg_svcca_run(const struct tg_ctx *ctx,
 
 /*
  * The distance that goes with a similarity: the angle arccos s for CKA of any kind,
- * Procrustes and shape, 1 - s for the others. Below 1e-8 a distance by arccos is rounding.
+ * Procrustes, shape and RSA by a cosine, whitened or not, 1 - s for the others. Below 1e-8 a
+ * distance by arccos is rounding.
  */
 double tg_svcca_distance(enum tg_svcca_measure measure, double similarity);
 

@@ -16,8 +16,8 @@ static const struct svcca_part *const parts[] = {
     &svcca_influence_part,
     &svcca_intervals_part,
     &svcca_peers_part,
+    &svcca_samples_part, /* says how large tables are, which permutations need */
     &svcca_permutations_part,
-    &svcca_samples_part,
     &svcca_significance_part,
     &svcca_units_part,
     NULL,
@@ -26,7 +26,8 @@ static const struct svcca_part *const parts[] = {
 const char *const svcca_measure_names[] = {
     "cca",    "svcca",      "cka",   "cka_debiased",
     "pwcca", "procrustes", "shape", "regression",
-    "cka_rbf", "cka_rbf_debiased", "cka_minibatch", NULL};
+    "cka_rbf", "cka_rbf_debiased", "cka_minibatch", "rsa_pearson",
+    "rsa_spearman", "rsa_kendall", "rsa_cosine", "rsa_whitened", "knn", NULL};
 static const char *const rules[] = {"variance", "sv_sum", NULL};
 static const char *const pwcca_weights[] = {"mean", "first", NULL};
 static const char *const pairs[] = {"all", "same_layer", "final", "across_models", NULL};
@@ -103,10 +104,22 @@ static const struct tg_param params[] = {
               "Put the samples in an order drawn from `seed` before they are cut into "
               "minibatches. false takes them as they come, which is wrong for samples that "
               "are sorted by class."),
+    TG_P_ENUM(struct svcca_params, rsa_distance, svcca_rsa_distances, "\"correlation\"",
+              "Of the `rsa_` measures: the dissimilarity of two samples of a layer. correlation: "
+              "1 - Pearson's r of their units; euclidean; squared_euclidean; cosine: 1 - the "
+              "cosine. Pearson's r and the cosine are not defined for a sample whose units are "
+              "all equal, or all 0; scores of such a layer are null, with a warning."),
+    TG_P_ENUM(struct svcca_params, knn_distance, svcca_knn_distances, "\"euclidean\"",
+              "Of `knn`: what samples are near by. cosine and correlation as in `rsa_distance`."),
+    TG_P_INT(struct svcca_params, neighbours, 1, 10000, "10", "samples",
+             "Of `knn`: how many nearest samples are shared or not, fewer than there are others. "
+             "Of samples equally far the first are taken."),
     TG_P_INT(struct svcca_params, table_memory, 0, 1e6, "1024", "MiB",
-             "Tables of samples by samples (of `cka_rbf`) are made once a layer and held while "
-             "those of all layers together take no more than this; otherwise they are made "
-             "anew for every pair, with the same result."),
+             "Tables of samples by samples (of `cka_rbf` and the `rsa_` measures) are made once a "
+             "layer and held while those of all layers together take no more than this; otherwise "
+             "they are made anew for every pair, with the same result. With `permutations`, and "
+             "for ranks, there always is room for those of one pair; ranks also take sixteen bytes "
+             "a pair of samples twice while they are sorted."),
     TG_P_ENUM(struct svcca_params, pairs, pairs, "\"all\"",
               "Which pairs to compare: all; same_layer: entries of one name (over steps and "
               "models); final: each with the last step of the same name and model; "
@@ -125,8 +138,9 @@ static const struct tg_param params[] = {
                    "it, a grid with steps also tells what freezing saves."),
     TG_P_INT(struct svcca_params, permutations, 0, 1e6, "0", "",
              "How often to shuffle the samples of each layer against those of the other, for a "
-             "p of every score that holds whatever the data. Layers are not decomposed again; "
-             "each costs what the pair costs."),
+             "p of every score that holds whatever the data. Layers are not decomposed again and "
+             "no distances measured; each costs what the pair costs. For `cka_minibatch`, "
+             "samples are shuffled within their batches."),
     TG_P_INT(struct svcca_params, seed, 0, 9007199254740991, "0", "",
              "What random numbers are drawn from: the same seed, the same draws."),
     TG_P_INT(struct svcca_params, compress_to, 0, 1e6, "0", "directions",
@@ -146,7 +160,8 @@ static const struct tg_param params[] = {
               "the other; bootstrap draws half of the blocks, again and again, without "
               "repeated samples (which would raise every similarity). Both take the bias of "
               "few samples off. Layers are not decomposed again. Not for measures that set samples "
-              "beside samples (cka_rbf and what is like it)."),
+              "beside samples (cka_rbf and those after it), which are no functions of sums over "
+              "samples: ranks, neighbours and a median distance change with the samples taken."),
     TG_P_INT(struct svcca_params, interval_blocks, 0, 1000, "0", "blocks",
              "Into how many blocks of consecutive samples `intervals` cuts the samples; each "
              "should be longer than samples depend on each other. 0: 20 for jackknife, 100 "
@@ -197,21 +212,28 @@ static const struct tg_output outputs[] = {
     {TG_OUT_VALUE, "pairs", "array", "",
      "One row a pair of layers: a, b, and for each measure its similarity under its own name "
      "(regression: regression_a_to_b and regression_b_to_a) and its distance: the angle "
-     "arccos s for every cka, procrustes, shape, and 1 - s for the others. cca "
+     "arccos s for every cka, procrustes, shape, rsa_cosine and rsa_whitened, and 1 - s for the "
+     "others. The rsa_ measures compare the dissimilarities of all pairs of samples: by "
+     "Pearson's r, by Spearman's (mean ranks among ties), by Kendall's tau-b (and "
+     "rsa_kendall_tau_a), by their cosine, and by their cosine in the metric of the covariance "
+     "that noise gives them (rsa_whitened: with rsa_distance squared_euclidean it is linear CKA, "
+     "with euclidean the squared distance correlation). knn is the mean share of the "
+     "`neighbours` nearest samples that are the same in both. cca "
      "also gives cca_mean, the same as cca, cca_mean_squared, null_cca_mean_squared (its "
      "expectation for unrelated Gaussian data) and forced_ones (canonical correlations that "
      "are 1 whatever the data, because there are too few samples); svcca gives svcca_k_a, "
      "svcca_k_b, svcca_variance and svcca_sv_sum (of `rule`, or of both_rules); pwcca gives "
      "pwcca_a and pwcca_b by the weights of either side; procrustes gives "
-     "procrustes_distance2 = 2 - 2 s. Beside each of cca, svcca, and every cka "
+     "procrustes_distance2 = 2 - 2 s. Beside each of cca, svcca, every cka, every rsa_ and knn "
      "what unrelated layers show: null_mean and null_sd, z (distance from "
      "that mean in sd), adjusted (0 for chance, 1 for equality), p (of a score at least "
      "as high; for cca and svcca of their mean square). For cca and svcca also null_edge "
      "(where Wachter's law of the correlations ends) and significant_directions (at 5 %, "
-     "by Bartlett's and Lawley's test). They hold for Gaussian data; for every cka, null_mean "
-     "and null_sd for any data under permutation of its samples (cka_minibatch: within the "
-     "batches). The p of linear cka takes "
-     "singular values, and is null where no measure needs those; the other kinds' is null. "
+     "by Bartlett's and Lawley's test). They hold for Gaussian data; for every cka, rsa_ and "
+     "knn, null_mean and null_sd for any data under permutation of its samples (cka_minibatch: "
+     "within the batches; the null_sd of rsa_kendall is not known and null). The p of linear cka "
+     "takes singular values, and is null where no measure needs those; that of the others is "
+     "null, and told by `permutations`. "
      "With `reduction` dft, scores are sums over the frequencies that both layers have, "
      "debiased ones frequency by frequency, and of the columns on chance there is "
      "null_cca_mean_squared."},
@@ -329,6 +351,19 @@ static const struct tg_output outputs[] = {
      "With `cka_rbf_debiased` asked for, its debiased form; may be below 0."},
     {TG_OUT_ARRAY, "cka_minibatch", "float64", "L,L",
      "With `cka_minibatch` asked for, debiased linear CKA by minibatches of every pair."},
+    {TG_OUT_ARRAY, "rsa_pearson", "float64", "L,L",
+     "With `rsa_pearson` asked for, Pearson's r of the dissimilarities of every pair."},
+    {TG_OUT_ARRAY, "rsa_spearman", "float64", "L,L",
+     "With `rsa_spearman` asked for, Spearman's rank correlation of the dissimilarities of "
+     "every pair."},
+    {TG_OUT_ARRAY, "rsa_kendall", "float64", "L,L",
+     "With `rsa_kendall` asked for, Kendall's tau-b of the dissimilarities of every pair."},
+    {TG_OUT_ARRAY, "rsa_cosine", "float64", "L,L",
+     "With `rsa_cosine` asked for, the cosine of the dissimilarities of every pair."},
+    {TG_OUT_ARRAY, "rsa_whitened", "float64", "L,L",
+     "With `rsa_whitened` asked for, their whitened cosine."},
+    {TG_OUT_ARRAY, "knn", "float64", "L,L",
+     "With `knn` asked for, the mean share of nearest samples that every pair has in common."},
     {TG_OUT_ARRAY, "singular_values", "float64", "L,D",
      "Singular values of each centred layer, padded with 0 to the largest number of "
      "units D. With measures that need them: svcca, shape, regression."},
@@ -395,6 +430,18 @@ static const struct tg_output outputs[] = {
      "With `cka_rbf_debiased` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "cka_minibatch_heatmap", "", "",
      "With `cka_minibatch` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "rsa_pearson_heatmap", "", "",
+     "With `rsa_pearson` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "rsa_spearman_heatmap", "", "",
+     "With `rsa_spearman` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "rsa_kendall_heatmap", "", "",
+     "With `rsa_kendall` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "rsa_cosine_heatmap", "", "",
+     "With `rsa_cosine` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "rsa_whitened_heatmap", "", "",
+     "With `rsa_whitened` asked for, the same layer by layer."},
+    {TG_OUT_FIGURE, "knn_heatmap", "", "",
+     "With `knn` asked for, the same layer by layer."},
     {TG_OUT_FIGURE, "frequency_curve", "", "",
      "With `reduction` dft, the mean canonical correlation of the first 8 pairs by frequency, "
      "in cycles a map, over all directions of it."},
@@ -606,8 +653,8 @@ static const char example[] =
 
 const struct tg_kind tg_kind_svcca = {
     .name = "svcca",
-    .version = 3,
-    .title = "Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes)",
+    .version = 4,
+    .title = "Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes, RSA)",
     .summary = "Compares layers of neural networks by their activations on the same "
                "samples: every pair of the layers given, each layer decomposed once. "
                "Canonical correlations ignore any invertible linear map of the units; "

@@ -38,6 +38,9 @@ struct svcca_params {
     double rbf_bandwidth;
     int64_t batch_size;
     bool batch_shuffle;
+    int rsa_distance;
+    int knn_distance;
+    int64_t neighbours;
     int64_t table_memory;
     int pairs;
     int64_t max_directions;
@@ -195,7 +198,9 @@ extern const struct svcca_part svcca_intervals_part;
 /* svcca_permutations.c */
 extern const struct svcca_part svcca_permutations_part;
 
-/* svcca_samples.c */
+/* svcca_samples.c: the names of distances between samples, NULL-terminated. */
+extern const char *const svcca_rsa_distances[]; /* in the order of enum tg_dissimilarity */
+extern const char *const svcca_knn_distances[]; /* in the order of enum tg_metric */
 extern const struct svcca_part svcca_samples_part;
 
 /* svcca_units.c */

@@ -91,6 +91,13 @@ static const struct {
     {"cka_rbf_debiased", TG_SVCCA_CKA_RBF_DEBIASED,
      offsetof(struct tg_svcca_pair, cka_rbf_debiased)},
     {"cka_minibatch", TG_SVCCA_CKA_MINIBATCH, offsetof(struct tg_svcca_pair, cka_minibatch)},
+    {"rsa_pearson", TG_SVCCA_RSA_PEARSON, offsetof(struct tg_svcca_pair, rsa_pearson)},
+    {"rsa_spearman", TG_SVCCA_RSA_SPEARMAN, offsetof(struct tg_svcca_pair, rsa_spearman)},
+    {"rsa_kendall", TG_SVCCA_RSA_KENDALL, offsetof(struct tg_svcca_pair, rsa_kendall)},
+    {"rsa_kendall_tau_a", TG_SVCCA_RSA_KENDALL, offsetof(struct tg_svcca_pair, rsa_kendall_a)},
+    {"rsa_cosine", TG_SVCCA_RSA_COSINE, offsetof(struct tg_svcca_pair, rsa_cosine)},
+    {"rsa_whitened", TG_SVCCA_RSA_WHITENED, offsetof(struct tg_svcca_pair, rsa_whitened)},
+    {"knn", TG_SVCCA_KNN, offsetof(struct tg_svcca_pair, knn)},
 };
 
 /* "<measure>_distance" of each measure that is asked for. */
@@ -107,7 +114,13 @@ static int add_distances(const struct svcca_work *work, const struct tg_svcca_pa
         [TG_SVCCA_SHAPE] = pair->shape,
         [TG_SVCCA_CKA_RBF] = pair->cka_rbf,
         [TG_SVCCA_CKA_RBF_DEBIASED] = pair->cka_rbf_debiased,
-        [TG_SVCCA_CKA_MINIBATCH] = pair->cka_minibatch};
+        [TG_SVCCA_CKA_MINIBATCH] = pair->cka_minibatch,
+        [TG_SVCCA_RSA_PEARSON] = pair->rsa_pearson,
+        [TG_SVCCA_RSA_SPEARMAN] = pair->rsa_spearman,
+        [TG_SVCCA_RSA_KENDALL] = pair->rsa_kendall,
+        [TG_SVCCA_RSA_COSINE] = pair->rsa_cosine,
+        [TG_SVCCA_RSA_WHITENED] = pair->rsa_whitened,
+        [TG_SVCCA_KNN] = pair->knn};
     char name[40];
     int bad = 0;
     for (int i = 0; i < TG_SVCCA_MEASURES; i++) {
@@ -215,7 +228,8 @@ static void put_figures(const struct svcca_work *work, struct tg_result *result)
         "Mean canonical correlation", "SVCCA", "Linear CKA", "Debiased linear CKA",
         "Projection-weighted CCA", "Procrustes similarity", "Shape similarity",
         "R squared of column by row", "CKA (RBF kernel)", "Debiased CKA (RBF kernel)",
-        "CKA over minibatches"};
+        "CKA over minibatches", "RSA (Pearson)", "RSA (Spearman)", "RSA (Kendall)",
+        "RSA (cosine)", "RSA (whitened cosine)", "Mutual nearest neighbours"};
     const struct tg_svcca *svcca = &work->svcca;
     size_t l = (size_t)svcca->nlayers;
     for (int i = 0; i < TG_SVCCA_MEASURES; i++)

@@ -3,16 +3,21 @@
 """Measures that compare samples with samples, straight from the definitions, to
 svcca_samples.txt beside this file.
 
-Needs numpy and scipy. RBF kernels with explicit centring matrices, debiased by U-centring, which minibatches go by, too.
+Needs numpy and scipy. RBF kernels with explicit centring matrices, debiased by U-centring, which
+minibatches go by, too. RSA by scipy's pdist, spearmanr and kendalltau, whitened by the
+covariance matrix of dissimilarities itself (as rsatoolbox's cosine_cov has it).
 """
 import itertools
 import pathlib
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
+from scipy.stats import kendalltau, pearsonr, spearmanr
 
 BANDWIDTHS = (0.2, 1, 50)
 BATCH_SIZES = (5, 16, 100)
+DISTANCES = {"correlation": "correlation", "euclidean": "euclidean", "squared": "sqeuclidean", "cosine": "cosine"}
+NEIGHBOURS = (("euclidean", 1), ("euclidean", 7), ("cosine", 3), ("correlation", 5))
 
 
 def centred(x):
@@ -59,12 +64,60 @@ def cka_minibatch(x, y, size):
     return [hsic(x, y) / np.sqrt(hsic(x, x) * hsic(y, y))]
 
 
-def scores(x, y):
+def noise_covariance(n):
+    """Of dissimilarities of samples with independent noise: (C C^T)^2, entry by entry."""
+    i, j = np.triu_indices(n, 1)
+    contrast = np.zeros((len(i), n))
+    contrast[np.arange(len(i)), i] = 1
+    contrast[np.arange(len(i)), j] = -1
+    return (contrast @ contrast.T) ** 2
+
+
+def rsa(x, y, distance):
+    """Pearson, Spearman, Kendall's tau-b and tau-a, cosine and whitened cosine."""
+    a, b = pdist(x, DISTANCES[distance]), pdist(y, DISTANCES[distance])
+    whitened = np.linalg.solve(noise_covariance(len(x)), np.stack([a, b], axis=1))
+    count = len(a) * (len(a) - 1) / 2
+    tied = [count - sum(t * (t - 1) / 2 for t in np.unique(z, return_counts=True)[1]) for z in (a, b)]
+    tau = kendalltau(a, b)[0]
+    return [
+        pearsonr(a, b)[0],
+        spearmanr(a, b)[0],
+        tau,
+        tau * np.sqrt(tied[0] * tied[1]) / count,
+        a @ b / np.sqrt(a @ a * (b @ b)),
+        a @ whitened[:, 1] / np.sqrt(a @ whitened[:, 0] * (b @ whitened[:, 1])),
+    ]
+
+
+def knn(x, y, distance, k):
+    def of(z):
+        d = squareform(pdist(z, distance))
+        if np.isnan(d).any():
+            return np.full((len(z), k), np.nan)
+        np.fill_diagonal(d, np.inf)
+        return np.argsort(d, axis=1, kind="stable")[:, :k]
+
+    a, b = of(x), of(y)
+    if np.isnan(a).any() or np.isnan(b).any():
+        return [np.nan]
+    return [np.mean([len(set(p) & set(q)) / k for p, q in zip(a, b)])]
+
+
+def scores(x, y, case):
     """Name, options and values of each measure."""
+    # Rounding breaks ties of angles, and leaves nothing of them far from the origin.
+    exact = {"ties": ("euclidean", "squared"), "large_means": ("euclidean", "squared", "correlation")}
+    distances = exact.get(case, DISTANCES)
     for share in BANDWIDTHS:
         yield f"rbf {share}", cka_rbf(x, y, share)
     for size in BATCH_SIZES:
         yield f"minibatch {size}", cka_minibatch(x, y, size)
+    for distance in distances:
+        yield f"rsa {distance}", rsa(x, y, distance)
+    for distance, k in NEIGHBOURS:
+        if distance in distances:
+            yield f"knn {distance} {k}", knn(x, y, distance, k)
 
 
 def cases():
@@ -100,7 +153,7 @@ def main():
             out.append(f"layer {label} {x.shape[0]} {x.shape[1]}")
             out.extend(numbers(row) for row in x)
         pairs = list(itertools.combinations(layers, 2))
-        rows = [scores(layers[a], layers[b]) for a, b in pairs]
+        rows = [scores(layers[a], layers[b], name) for a, b in pairs]
         for together in zip(*rows):  # one measure of all pairs
             out.append(f"score {together[0][0]}")
             out.extend(numbers(values) for _, values in together)

@@ -218,8 +218,9 @@ START_TEST(lanes_change_no_bit)
     ck_assert_int_eq(open_run(&many, layers, 3, &every_measure, TG_RESAMPLE_HALVES, &lanes),
                      TG_OK);
     ck_assert_uint_eq(many.resample.lanes, LANE_COUNT);
+    ck_assert_int_eq(one.resample.nslots, TG_SCORE_B_TO_A + 1);
     ck_assert_mem_eq(one.resample.score, many.resample.score,
-                     (size_t)(3 * TG_SCORES * HALVES) * sizeof(double));
+                     (size_t)(3 * one.resample.nslots * HALVES) * sizeof(double));
     close_run(&one);
     close_run(&many);
 }

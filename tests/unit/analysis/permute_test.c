@@ -16,8 +16,9 @@ Suite *permute_suite(void);
 enum { MAX_LAYERS = 3, MANY = 4000 };
 
 static const struct tg_svcca_options every_measure = {
-    .measures = (2 << TG_SVCCA_REGRESSION) - 1, /* those that are made of bases */
+    .measures = (1 << TG_SVCCA_MEASURES) - 1,
     .shape_alpha = 0.5,
+    .samples = {.rbf_bandwidth = 1, .batch_size = 4, .neighbours = 3, .whole_tables = true},
     .threshold = 0.9};
 
 /* A run with permutations, and the arena that holds it. */
@@ -198,6 +199,23 @@ START_TEST(moments_that_are_known_exactly_are_met)
     struct tg_chance debiased = tg_cka_debiased_chance(N, &ta, &tb);
     ck_assert_double_eq_tol(got[TG_SCORE_CKA_DEBIASED].mean, 0, error * debiased.sd);
     ck_assert_double_eq_tol(got[TG_SCORE_CKA_DEBIASED].sd / debiased.sd, 1, 0.1);
+    struct tg_rdm_chances rdm =
+        tg_rdm_chance(&run.svcca.samples[0].rdm, &run.svcca.samples[1].rdm);
+    const struct { enum tg_score score; struct tg_chance chance; } tables[] = {
+        {TG_SCORE_RSA_PEARSON, rdm.pearson},
+        {TG_SCORE_RSA_SPEARMAN, rdm.spearman},
+        {TG_SCORE_RSA_COSINE, rdm.cosine},
+        {TG_SCORE_RSA_WHITENED, rdm.whitened},
+        {TG_SCORE_CKA_MINIBATCH, tg_batches_chance(&run.svcca.samples[0].batches,
+                                                   &run.svcca.samples[1].batches)},
+        {TG_SCORE_KNN, tg_neighbours_chance(&run.svcca.samples[0].neighbours,
+                                            &run.svcca.samples[1].neighbours)}};
+    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+        const struct tg_permuted *of = &got[tables[i].score];
+        const struct tg_chance *exact = &tables[i].chance;
+        ck_assert_double_eq_tol(of->mean, exact->mean, error * exact->sd);
+        ck_assert_double_eq_tol(of->sd / exact->sd, 1, 0.1);
+    }
     const enum tg_score linear[] = {TG_SCORE_CCA_SQUARED, TG_SCORE_A_TO_B, TG_SCORE_B_TO_A};
     for (size_t i = 0; i < 3; i++) /* E tr(P_a P_b) = r_a r_b / (n - 1), whatever the data */
         ck_assert_double_eq_tol(got[linear[i]].mean, chance, error * got[linear[i]].sd);
@@ -254,7 +272,10 @@ START_TEST(lanes_change_no_bit_and_each_layer_has_its_own_orders)
     struct tg_ctx lanes = {.lanes = LANE_COUNT, .parallel = lanes_parallel};
     struct run one, many;
     require_run(&one, layers, 3, &every_measure, 100);
-    ck_assert_int_eq(open_run(&many, layers, 3, &every_measure, 100, &lanes), TG_OK);
+    struct tg_svcca_options held = every_measure;
+    held.samples.hold_bytes = 1 << 24; /* nor does it whether tables are held or made anew */
+    ck_assert_int_eq(open_run(&many, layers, 3, &held, 100, &lanes), TG_OK);
+    ck_assert(!one.svcca.tables_held && many.svcca.tables_held);
     ck_assert_uint_eq(many.permute.lanes, LANE_COUNT);
     ck_assert_mem_eq(one.permuted, many.permuted, sizeof(one.permuted));
     ck_assert_mem_eq(one.permute.highest, many.permute.highest,
@@ -311,6 +332,8 @@ START_TEST(a_stop_ends_it)
     require_run(&run, layers, 2, &every_measure, 5);
     struct tg_permuted permuted[TG_SCORES];
     struct tg_svcca_pair_work work = {.svcca = &run.svcca,
+                                      .samples_a = &run.svcca.samples[0],
+                                      .samples_b = &run.svcca.samples[1],
                                       .a = &run.svcca.basis[0],
                                       .b = &run.svcca.basis[1]};
     ctx.stop = &stop;

@@ -19,7 +19,7 @@ static const struct tg_svcca_options every_measure = {
     .measures = (1 << TG_SVCCA_MEASURES) - 1,
     .both_rules = true,
     .shape_alpha = 0.5,
-    .samples = {.rbf_bandwidth = 1, .batch_size = 16},
+    .samples = {.rbf_bandwidth = 1, .batch_size = 16, .neighbours = 5},
     .threshold = 0.99};
 
 static void require_run(struct run *run, const struct tg_svcca_layer *layers, size_t n)

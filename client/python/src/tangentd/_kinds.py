@@ -379,7 +379,7 @@ class KindMethods:
         labels: Optional[ArrayLike] = None,
         logits: Optional[ArrayLike] = None,
         *,
-        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression", "cka_rbf", "cka_rbf_debiased", "cka_minibatch"]] = (
+        measures: Sequence[Literal["cca", "svcca", "cka", "cka_debiased", "pwcca", "procrustes", "shape", "regression", "cka_rbf", "cka_rbf_debiased", "cka_minibatch", "rsa_pearson", "rsa_spearman", "rsa_kendall", "rsa_cosine", "rsa_whitened", "knn"]] = (
             "cca",
             "svcca",
             "cka",
@@ -401,6 +401,9 @@ class KindMethods:
         rbf_bandwidth: float = 1,
         batch_size: int = 256,
         batch_shuffle: bool = True,
+        rsa_distance: Literal["correlation", "euclidean", "squared_euclidean", "cosine"] = "correlation",
+        knn_distance: Literal["euclidean", "cosine", "correlation"] = "euclidean",
+        neighbours: int = 10,
         table_memory: int = 1024,
         pairs: Literal["all", "same_layer", "final", "across_models"] = "all",
         max_directions: int = 0,
@@ -423,7 +426,7 @@ class KindMethods:
         keep: bool = False,
         cache: bool = True,
     ) -> Job:
-        """Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes).
+        """Similarity of representations (CCA, SVCCA, PWCCA, CKA, Procrustes, RSA).
 
         Compares layers of neural networks by their activations on the same samples: every pair
         of the layers given, each layer decomposed once. Canonical correlations ignore any
@@ -458,7 +461,8 @@ class KindMethods:
             Outputs of a network for each sample; layers are set beside these, one by one, in
             place of classes.
         measures : list of distinct names out of cca, svcca, cka, cka_debiased, pwcca,
-            procrustes, shape, regression, cka_rbf, cka_rbf_debiased, cka_minibatch
+            procrustes, shape, regression, cka_rbf, cka_rbf_debiased, cka_minibatch,
+            rsa_pearson, rsa_spearman, rsa_kendall, ...
             Which measures to compute. Only what they need is made: CKA and Procrustes need no
             decomposition, SVCCA alone only the leading directions of each layer.
         threshold : number from 1e-06 to 1
@@ -521,10 +525,22 @@ class KindMethods:
         batch_shuffle : true or false
             Put the samples in an order drawn from `seed` before they are cut into minibatches.
             false takes them as they come, which is wrong for samples that are sorted by class.
+        rsa_distance : one of correlation, euclidean, squared_euclidean, cosine
+            Of the `rsa_` measures: the dissimilarity of two samples of a layer. correlation: 1
+            - Pearson's r of their units; euclidean; squared_euclidean; cosine: 1 - the cosine.
+            Pearson's r and the cosine are not defined for a sample whose units are all equal,
+            or all 0; scores of such a layer are null, with a warning.
+        knn_distance : one of euclidean, cosine, correlation
+            Of `knn`: what samples are near by. cosine and correlation as in `rsa_distance`.
+        neighbours : integer from 1 to 10000, in samples
+            Of `knn`: how many nearest samples are shared or not, fewer than there are others.
+            Of samples equally far the first are taken.
         table_memory : integer from 0 to 1000000, in MiB
-            Tables of samples by samples (of `cka_rbf`) are made once a layer and held while
-            those of all layers together take no more than this; otherwise they are made anew
-            for every pair, with the same result.
+            Tables of samples by samples (of `cka_rbf` and the `rsa_` measures) are made once a
+            layer and held while those of all layers together take no more than this; otherwise
+            they are made anew for every pair, with the same result. With `permutations`, and
+            for ranks, there always is room for those of one pair; ranks also take sixteen bytes
+            a pair of samples twice while they are sorted.
         pairs : one of all, same_layer, final, across_models
             Which pairs to compare: all; same_layer: entries of one name (over steps and
             models); final: each with the last step of the same name and model; across_models:
@@ -543,8 +559,9 @@ class KindMethods:
             what freezing saves.
         permutations : integer from 0 to 1000000
             How often to shuffle the samples of each layer against those of the other, for a p
-            of every score that holds whatever the data. Layers are not decomposed again; each
-            costs what the pair costs.
+            of every score that holds whatever the data. Layers are not decomposed again and no
+            distances measured; each costs what the pair costs. For `cka_minibatch`, samples are
+            shuffled within their batches.
         seed : integer from 0 to 9.00719925474099e+15
             What random numbers are drawn from: the same seed, the same draws.
         compress_to : integer from 0 to 1000000, in directions
@@ -563,8 +580,9 @@ class KindMethods:
             more samples would give: jackknife leaves out one block of samples after the other;
             bootstrap draws half of the blocks, again and again, without repeated samples (which
             would raise every similarity). Both take the bias of few samples off. Layers are not
-            decomposed again. Not for measures that set samples beside samples (cka_rbf and what
-            is like it).
+            decomposed again. Not for measures that set samples beside samples (cka_rbf and
+            those after it), which are no functions of sums over samples: ranks, neighbours and
+            a median distance change with the samples taken.
         interval_blocks : integer from 0 to 1000, in blocks
             Into how many blocks of consecutive samples `intervals` cuts the samples; each
             should be longer than samples depend on each other. 0: 20 for jackknife, 100 for
@@ -604,24 +622,32 @@ class KindMethods:
             pairs : value, array
                 One row a pair of layers: a, b, and for each measure its similarity under its
                 own name (regression: regression_a_to_b and regression_b_to_a) and its distance:
-                the angle arccos s for every cka, procrustes, shape, and 1 - s for the others.
-                cca also gives cca_mean, the same as cca, cca_mean_squared,
-                null_cca_mean_squared (its expectation for unrelated Gaussian data) and
-                forced_ones (canonical correlations that are 1 whatever the data, because there
-                are too few samples); svcca gives svcca_k_a, svcca_k_b, svcca_variance and
-                svcca_sv_sum (of `rule`, or of both_rules); pwcca gives pwcca_a and pwcca_b by
-                the weights of either side; procrustes gives procrustes_distance2 = 2 - 2 s.
-                Beside each of cca, svcca, and every cka what unrelated layers show: null_mean
-                and null_sd, z (distance from that mean in sd), adjusted (0 for chance, 1 for
-                equality), p (of a score at least as high; for cca and svcca of their mean
-                square). For cca and svcca also null_edge (where Wachter's law of the
-                correlations ends) and significant_directions (at 5 %, by Bartlett's and
-                Lawley's test). They hold for Gaussian data; for every cka, null_mean and
-                null_sd for any data under permutation of its samples (cka_minibatch: within the
-                batches). The p of linear cka takes singular values, and is null where no
-                measure needs those; the other kinds' is null. With `reduction` dft, scores are
-                sums over the frequencies that both layers have, debiased ones frequency by
-                frequency, and of the columns on chance there is null_cca_mean_squared.
+                the angle arccos s for every cka, procrustes, shape, rsa_cosine and
+                rsa_whitened, and 1 - s for the others. The rsa_ measures compare the
+                dissimilarities of all pairs of samples: by Pearson's r, by Spearman's (mean
+                ranks among ties), by Kendall's tau-b (and rsa_kendall_tau_a), by their cosine,
+                and by their cosine in the metric of the covariance that noise gives them
+                (rsa_whitened: with rsa_distance squared_euclidean it is linear CKA, with
+                euclidean the squared distance correlation). knn is the mean share of the
+                `neighbours` nearest samples that are the same in both. cca also gives cca_mean,
+                the same as cca, cca_mean_squared, null_cca_mean_squared (its expectation for
+                unrelated Gaussian data) and forced_ones (canonical correlations that are 1
+                whatever the data, because there are too few samples); svcca gives svcca_k_a,
+                svcca_k_b, svcca_variance and svcca_sv_sum (of `rule`, or of both_rules); pwcca
+                gives pwcca_a and pwcca_b by the weights of either side; procrustes gives
+                procrustes_distance2 = 2 - 2 s. Beside each of cca, svcca, every cka, every rsa_
+                and knn what unrelated layers show: null_mean and null_sd, z (distance from that
+                mean in sd), adjusted (0 for chance, 1 for equality), p (of a score at least as
+                high; for cca and svcca of their mean square). For cca and svcca also null_edge
+                (where Wachter's law of the correlations ends) and significant_directions (at 5
+                %, by Bartlett's and Lawley's test). They hold for Gaussian data; for every cka,
+                rsa_ and knn, null_mean and null_sd for any data under permutation of its
+                samples (cka_minibatch: within the batches; the null_sd of rsa_kendall is not
+                known and null). The p of linear cka takes singular values, and is null where no
+                measure needs those; that of the others is null, and told by `permutations`.
+                With `reduction` dft, scores are sums over the frequencies that both layers
+                have, debiased ones frequency by frequency, and of the columns on chance there
+                is null_cca_mean_squared.
             peers : value, array
                 With `compare_with`, one row a pair and number: a, b, peer, measure, sense
                 (similarity or distance), value (null where the peer stops or prints rounding
@@ -746,6 +772,21 @@ class KindMethods:
             cka_minibatch : array, float64 (L,L)
                 With `cka_minibatch` asked for, debiased linear CKA by minibatches of every
                 pair.
+            rsa_pearson : array, float64 (L,L)
+                With `rsa_pearson` asked for, Pearson's r of the dissimilarities of every pair.
+            rsa_spearman : array, float64 (L,L)
+                With `rsa_spearman` asked for, Spearman's rank correlation of the
+                dissimilarities of every pair.
+            rsa_kendall : array, float64 (L,L)
+                With `rsa_kendall` asked for, Kendall's tau-b of the dissimilarities of every
+                pair.
+            rsa_cosine : array, float64 (L,L)
+                With `rsa_cosine` asked for, the cosine of the dissimilarities of every pair.
+            rsa_whitened : array, float64 (L,L)
+                With `rsa_whitened` asked for, their whitened cosine.
+            knn : array, float64 (L,L)
+                With `knn` asked for, the mean share of nearest samples that every pair has in
+                common.
             singular_values : array, float64 (L,D)
                 Singular values of each centred layer, padded with 0 to the largest number of
                 units D. With measures that need them: svcca, shape, regression.
@@ -818,6 +859,18 @@ class KindMethods:
                 With `cka_rbf_debiased` asked for, the same layer by layer.
             cka_minibatch_heatmap : figure
                 With `cka_minibatch` asked for, the same layer by layer.
+            rsa_pearson_heatmap : figure
+                With `rsa_pearson` asked for, the same layer by layer.
+            rsa_spearman_heatmap : figure
+                With `rsa_spearman` asked for, the same layer by layer.
+            rsa_kendall_heatmap : figure
+                With `rsa_kendall` asked for, the same layer by layer.
+            rsa_cosine_heatmap : figure
+                With `rsa_cosine` asked for, the same layer by layer.
+            rsa_whitened_heatmap : figure
+                With `rsa_whitened` asked for, the same layer by layer.
+            knn_heatmap : figure
+                With `knn` asked for, the same layer by layer.
             frequency_curve : figure
                 With `reduction` dft, the mean canonical correlation of the first 8 pairs by
                 frequency, in cycles a map, over all directions of it.
@@ -863,6 +916,9 @@ class KindMethods:
                 "rbf_bandwidth": rbf_bandwidth,
                 "batch_size": batch_size,
                 "batch_shuffle": batch_shuffle,
+                "rsa_distance": rsa_distance,
+                "knn_distance": knn_distance,
+                "neighbours": neighbours,
                 "table_memory": table_memory,
                 "pairs": pairs,
                 "max_directions": max_directions,
