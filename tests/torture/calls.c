@@ -24,6 +24,12 @@ static const char *const requests[] = {
     torture_request,
     "{\"kind\": \"svcca\", \"inputs\": {\"layers\": {\"a\": [[1, 2], [3, 5], [4, 4], [6, 1]],"
     " \"b\": [[1, 0, 2], [0, 1, 1], [2, 2, 5], [3, 1, 4]]}}}",
+    "{\"kind\": \"svcca\", \"params\": {\"measures\": [\"cka_rbf\", \"cka_minibatch\","
+    " \"rsa_spearman\", \"rsa_kendall\", \"rsa_whitened\", \"knn\"], \"neighbours\": 2,"
+    " \"permutations\": 3, \"table_memory\": 0, \"rsa_distance\": \"cosine\"},"
+    " \"inputs\": {\"layers\": {\"a\": [[1, 2], [3, 5], [4, 4], [6, 1], [2, 7]],"
+    " \"b\": [[1, 0, 2], [0, 1, 1], [2, 2, 5], [3, 1, 4], [1, 6, 0]],"
+    " \"dead\": [[1, 0], [0, 1], [2, 5], [0, 0], [1, 6]]}}}",
     "{\"kind\": \"pca\", \"params\": {\"components\": 2, \"tensors\": [\"*\"]},"
     " \"inputs\": {\"checkpoints\": [{\"data\": [1, 2, 3], \"step\": 9},"
     " {\"data\": [0, 2, 4], \"step\": 7}, {\"data\": [5, 2, 5], \"step\": 11},"
