@@ -73,8 +73,10 @@ enum tg_err tg_blocks_each(const struct tg_ctx *ctx, int64_t n,
 }
 
 struct pairing {
+    const struct tg_ctx *ctx;
     const struct tg_table *a, *b;
     const int64_t *map;
+    double *part; /* of the product, by row of blocks */
     double product;
 };
 
@@ -87,23 +89,13 @@ static const double *block_of(const struct tg_table *table, int64_t index, doubl
     return scratch;
 }
 
-/* The block of b in its new order. */
-static const double *gather(const struct pairing *job, struct tg_block at, double *scratch)
-{
-    for (int64_t i = 0; i < at.rows; i++)
-        for (int64_t j = 0; j < at.cols; j++)
-            scratch[i * TG_BLOCK_EDGE + j] = tg_table_at(
-                job->b->block, job->map[at.row + i], job->map[at.col + j]);
-    return scratch;
-}
-
 static void make_product(void *arg, int64_t index, double *part)
 {
     const struct pairing *job = arg;
     struct tg_block at = tg_block_at(job->a->n, index);
     double scratch_a[TG_BLOCK_SIZE], scratch_b[TG_BLOCK_SIZE], sum = 0;
     const double *a = block_of(job->a, index, scratch_a);
-    const double *b = job->map ? gather(job, at, scratch_b) : block_of(job->b, index, scratch_b);
+    const double *b = block_of(job->b, index, scratch_b);
     for (int64_t i = 0; i < at.rows; i++)
         for (int64_t j = 0; j < at.cols; j++)
             sum += a[i * TG_BLOCK_EDGE + j] * b[i * TG_BLOCK_EDGE + j];
@@ -117,15 +109,88 @@ static void add_product(void *arg, int64_t index, const double *part)
     job->product += *part;
 }
 
+/* sum_k a_k b_{map k}, in four sums side by side. */
+static double dot_mapped(int64_t n, const double *a, const double *b, const int64_t *map)
+{
+    double sum[4] = {0};
+    int64_t k = 0;
+    for (; k + 4 <= n; k += 4)
+        for (int lane = 0; lane < 4; lane++)
+            sum[lane] += a[k + lane] * b[map[k + lane]];
+    for (; k < n; k++)
+        sum[0] += a[k] * b[map[k]];
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+/* A row of blocks of a with whole rows of b, which stay in the cache. */
+static enum tg_err add_rows(void *arg, int64_t panel, unsigned lane)
+{
+    (void)lane;
+    const struct pairing *job = arg;
+    int64_t n = job->a->n, first = panel * TG_BLOCK_EDGE, end = least(first + TG_BLOCK_EDGE, n);
+    const double *block = job->a->block + panel * (panel + 1) / 2 * TG_BLOCK_SIZE;
+    double product = 0;
+    TG_TRY(tg_ctx_poll(job->ctx));
+    for (int64_t i = first; i < end; i++) {
+        const double *a = block + (i - first) * TG_BLOCK_EDGE;
+        const double *b = job->b->whole + job->map[i] * n;
+        double below = 0;
+        for (int64_t j = 0; j < i; j += TG_BLOCK_EDGE)
+            below += dot_mapped(least(i - j, TG_BLOCK_EDGE),
+                                a + j / TG_BLOCK_EDGE * TG_BLOCK_SIZE, b, job->map + j);
+        product += 2 * below + a[panel * TG_BLOCK_SIZE + i - first] * b[job->map[i]];
+    }
+    job->part[panel] = product;
+    return TG_OK;
+}
+
 enum tg_err tg_table_product(const struct tg_ctx *ctx, const struct tg_table *a,
                              const struct tg_table *b, const int64_t *map, double *buffer,
                              double *product)
 {
-    struct pairing job = {.a = a, .b = b, .map = map};
-    enum tg_err err = tg_blocks_each(
-        ctx, a->n, &(struct tg_block_pass){&job, 1, make_product, add_product}, buffer);
-    *product = job.product;
-    return err;
+    struct pairing job = {.ctx = ctx, .a = a, .b = b, .map = map, .part = buffer};
+    int64_t panels = (a->n + TG_BLOCK_EDGE - 1) / TG_BLOCK_EDGE;
+    *product = 0;
+    if (!map) {
+        TG_TRY(tg_blocks_each(
+            ctx, a->n, &(struct tg_block_pass){&job, 1, make_product, add_product}, buffer));
+        *product = job.product;
+        return TG_OK;
+    }
+    if (panels > TG_BLOCK_SIZE) /* 260000 samples; a table takes 270 GB */
+        return TG_TOO_LARGE_JOB;
+    TG_TRY(tg_ctx_parallel(ctx, panels, add_rows, &job));
+    for (int64_t i = 0; i < panels; i++)
+        *product += buffer[i];
+    return TG_OK;
+}
+
+struct unfolding {
+    int64_t n;
+    const double *block;
+    double *whole;
+};
+
+static void unfold_block(void *arg, int64_t index, double *part)
+{
+    (void)part;
+    const struct unfolding *job = arg;
+    struct tg_block at = tg_block_at(job->n, index);
+    const double *block = job->block + index * TG_BLOCK_SIZE;
+    for (int64_t i = 0; i < at.rows; i++)
+        for (int64_t j = 0; j < at.cols; j++) {
+            double x = block[i * TG_BLOCK_EDGE + j];
+            job->whole[(at.row + i) * job->n + at.col + j] = x;
+            if (at.row != at.col)
+                job->whole[(at.col + j) * job->n + at.row + i] = x;
+        }
+}
+
+enum tg_err tg_table_unfold(const struct tg_ctx *ctx, int64_t n, const double *block,
+                            double *buffer, double *whole)
+{
+    struct unfolding job = {n, block, whole};
+    return tg_blocks_each(ctx, n, &(struct tg_block_pass){&job, 1, unfold_block, NULL}, buffer);
 }
 
 size_t tg_distance_room(int64_t n, int64_t d)

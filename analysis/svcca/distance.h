@@ -52,7 +52,12 @@ struct tg_table {
     const double *block; /* NULL: made when needed */
     const void *arg;
     void (*make)(const void *arg, int64_t index, double *scratch);
+    const double *whole; /* n x n, for what is looked up in another order */
 };
+
+/* The n x n numbers of a table that has its blocks. `buffer`: TG_BLOCK_SIZE doubles. */
+TG_MUST_CHECK enum tg_err tg_table_unfold(const struct tg_ctx *ctx, int64_t n,
+                                          const double *block, double *buffer, double *whole);
 
 /* Entry (i, j) of a table whose blocks are all there. */
 static inline double tg_table_at(const double *block, int64_t i, int64_t j)
@@ -65,7 +70,8 @@ static inline double tg_table_at(const double *block, int64_t i, int64_t j)
 
 /*
  * sum_ij a_ij b_ij over both halves and the diagonal. With `map` (n numbers, an order), row and
- * column i of b are those of map[i], and b has its blocks. `buffer`: TG_BLOCK_SIZE doubles.
+ * column i of b are those of map[i]; a then has its blocks, and b is whole. `buffer`:
+ * TG_BLOCK_SIZE doubles.
  */
 TG_MUST_CHECK enum tg_err tg_table_product(const struct tg_ctx *ctx, const struct tg_table *a,
                                            const struct tg_table *b, const int64_t *map,

@@ -162,7 +162,8 @@ static void make_block(const void *arg, int64_t index, double *scratch)
 
 static struct tg_table table_of(const struct tg_kernel *kernel)
 {
-    return (struct tg_table){kernel->distance.n, kernel->block, kernel, make_block};
+    return (struct tg_table){kernel->distance.n, kernel->block, kernel, make_block,
+                             kernel->whole};
 }
 
 enum tg_err tg_kernel_product(const struct tg_ctx *ctx, const struct tg_kernel *a,

@@ -18,6 +18,7 @@
 struct tg_kernel {
     struct tg_distance distance; /* of rows that are still there where block is NULL */
     double *block;    /* all blocks of B; NULL: they are made when needed */
+    double *whole;    /* n x n of B, for what is looked up in another order; NULL without */
     double *centre;   /* n: what centring takes of row i and of column i */
     double *diagonal; /* n: B_ii */
     double trace, norm2; /* tr B; ||B||_F^2 */
@@ -34,8 +35,8 @@ TG_MUST_CHECK enum tg_err tg_kernel_make(const struct tg_ctx *ctx, double share,
                                          int64_t *count, struct tg_kernel *kernel);
 
 /*
- * <B_a, B_b> of two kernels of the same n samples; with `map`, sample i of b is its map[i],
- * and b has its blocks. `buffer`: TG_BLOCK_SIZE doubles.
+ * <B_a, B_b> of two kernels of the same n samples; with `map`, sample i of b is its map[i], a
+ * has its blocks and b is whole. `buffer`: TG_BLOCK_SIZE doubles.
  */
 TG_MUST_CHECK enum tg_err tg_kernel_product(const struct tg_ctx *ctx, const struct tg_kernel *a,
                                             const struct tg_kernel *b, const int64_t *map,

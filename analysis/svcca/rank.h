@@ -56,7 +56,7 @@ struct tg_ranking {
 
 struct tg_kendall { double a, b; }; /* tau-a and tau-b, NaN where all pairs tie in one */
 
-/* Samples of b in the order `map`, as tg_table_product() has it. `work`: 2 N numbers. */
+/* With `map`, sample i of b is its map[i]. `work`: 2 N numbers. */
 TG_MUST_CHECK enum tg_err tg_rank_kendall(const struct tg_ctx *ctx, const struct tg_ranking *a,
                                           const struct tg_ranking *b, const int64_t *map,
                                           double *work, struct tg_kendall *tau);

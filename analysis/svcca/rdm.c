@@ -258,8 +258,8 @@ static enum tg_err compare_values(const struct tg_ctx *ctx, const struct tg_rdm 
                                   const struct tg_rdm *b, const int64_t *map, double *buffer,
                                   struct tg_rdm_scores *scores)
 {
-    struct tg_table ta = {a->distance.n, a->value.block, a, make_centred};
-    struct tg_table tb = {b->distance.n, b->value.block, b, make_centred};
+    struct tg_table ta = {a->distance.n, a->value.block, a, make_centred, NULL};
+    struct tg_table tb = {b->distance.n, b->value.block, b, make_centred, b->value.whole};
     double n = (double)ta.n, means = a->value.mean * b->value.mean, product, rows = 0;
     TG_TRY(tg_table_product(ctx, &ta, &tb, map, buffer, &product));
     for (int64_t i = 0; i < ta.n; i++)
@@ -280,7 +280,8 @@ enum tg_err tg_rdm_compare(const struct tg_ctx *ctx, unsigned wants, const struc
         TG_TRY(compare_values(ctx, a, b, map, buffer, scores));
     if (wants & TG_RDM_SPEARMAN) {
         struct tg_table ta = {.n = a->distance.n, .block = a->rank.block};
-        struct tg_table tb = {.n = b->distance.n, .block = b->rank.block};
+        struct tg_table tb = {
+            .n = b->distance.n, .block = b->rank.block, .whole = b->rank.whole};
         double product;
         TG_TRY(tg_table_product(ctx, &ta, &tb, map, buffer, &product));
         scores->spearman = cosine_of(product, a->rank.norm2, b->rank.norm2);

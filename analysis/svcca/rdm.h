@@ -37,6 +37,7 @@ enum tg_metric tg_rdm_metric(enum tg_dissimilarity kind);
 /* A table less its mean, 0 on its diagonal. */
 struct tg_centred {
     double *block; /* all blocks; NULL: see below */
+    double *whole; /* n x n, for what is looked up in another order; NULL without */
     double *row;   /* n: sums of the rows */
     double mean, norm2, row2; /* of what was taken off; |c|^2; sum of row^2 */
 };
@@ -79,7 +80,7 @@ struct tg_rdm_scores {
 enum tg_rdm_wants { TG_RDM_VALUES = 1, TG_RDM_SPEARMAN = 2, TG_RDM_KENDALL = 4 };
 
 /*
- * Two defined tables; with `map` as tg_table_product() has it, and blocks then. `buffer`:
+ * Two defined tables; with `map` as tg_table_product() has it. `buffer`:
  * TG_BLOCK_SIZE doubles; `list`: 2 N for Kendall's.
  */
 TG_MUST_CHECK enum tg_err tg_rdm_compare(const struct tg_ctx *ctx, unsigned wants,

@@ -12,7 +12,8 @@ enum {
     BATCHES = 1 << TG_SVCCA_CKA_MINIBATCH,
     VALUES = 1 << TG_SVCCA_RSA_PEARSON | 1 << TG_SVCCA_RSA_COSINE | 1 << TG_SVCCA_RSA_WHITENED,
     KENDALL = 1 << TG_SVCCA_RSA_KENDALL,
-    RANKS = KENDALL | 1 << TG_SVCCA_RSA_SPEARMAN,
+    SPEARMAN = 1 << TG_SVCCA_RSA_SPEARMAN,
+    RANKS = KENDALL | SPEARMAN,
     NEIGHBOURS = 1 << TG_SVCCA_KNN
 };
 
@@ -63,6 +64,21 @@ static void layout_tables(struct tg_arena *arena, uint64_t measures, int64_t n,
     if (measures & KENDALL)
         samples->rdm.order =
             tg_arena_alloc(arena, (size_t)tg_rank_pairs(n), sizeof(*samples->rdm.order));
+}
+
+/* Those that are looked up in; of Kendall's tau entries are, in blocks. */
+static void layout_whole(struct tg_arena *arena, uint64_t measures, int64_t n,
+                         struct tg_samples *samples)
+{
+    size_t square;
+    if (!tg_mul_ok((size_t)n, (size_t)n, &square))
+        square = SIZE_MAX; /* more than any arena has */
+    if (measures & KERNELS)
+        samples->kernel.whole = take(arena, square);
+    if (measures & VALUES)
+        samples->rdm.value.whole = take(arena, square);
+    if (measures & SPEARMAN)
+        samples->rdm.rank.whole = take(arena, square);
 }
 
 static void layout_neighbours(struct tg_arena *arena, int64_t n, int64_t k,
@@ -146,6 +162,8 @@ void tg_samples_layout_scratch(struct tg_arena *arena,
     }
     for (int i = 0; i < 2; i++)
         layout_tables(arena, made_for_pairs(options, measures, held), n, &scratch->pair[i]);
+    if (options->whole_tables)
+        layout_whole(arena, measures, n, &scratch->shuffled);
     tg_samples_layout_work(arena, options, measures, n, &scratch->work);
 }
 
@@ -273,6 +291,25 @@ static enum tg_err hold(const struct tg_ctx *ctx, struct tg_samples_scratch *scr
     return tg_rdm_hold(ctx, &from->rdm, &scratch->rank, scratch->buffer, &to->rdm);
 }
 
+/* A layer whose tables are there, with these unfolded. */
+static enum tg_err unfold(const struct tg_ctx *ctx, double *buffer,
+                          const struct tg_samples *from, struct tg_samples *to)
+{
+    double *kernel = to->kernel.whole, *value = to->rdm.value.whole, *rank = to->rdm.rank.whole;
+    int64_t n = from->rdm.distance.n;
+    *to = *from;
+    to->kernel.whole = kernel;
+    to->rdm.value.whole = value;
+    to->rdm.rank.whole = rank;
+    if (kernel && from->kernel.defined)
+        TG_TRY(tg_table_unfold(ctx, n, from->kernel.block, buffer, kernel));
+    if (value && tg_rdm_is_defined(&from->rdm))
+        TG_TRY(tg_table_unfold(ctx, n, from->rdm.value.block, buffer, value));
+    if (rank && tg_rdm_is_defined(&from->rdm))
+        TG_TRY(tg_table_unfold(ctx, n, from->rdm.rank.block, buffer, rank));
+    return TG_OK;
+}
+
 enum tg_err tg_samples_pair(const struct tg_ctx *ctx, const struct tg_samples_options *options,
                             uint64_t measures, bool held, struct tg_samples_scratch *scratch,
                             const struct tg_samples *layer[2], const struct tg_samples *pair[2])
@@ -282,6 +319,10 @@ enum tg_err tg_samples_pair(const struct tg_ctx *ctx, const struct tg_samples_op
         pair[i] = anew ? &scratch->pair[i] : layer[i];
         if (anew)
             TG_TRY(hold(ctx, scratch, layer[i], &scratch->pair[i]));
+    }
+    if (options->whole_tables) {
+        TG_TRY(unfold(ctx, scratch->buffer, pair[1], &scratch->shuffled));
+        pair[1] = &scratch->shuffled;
     }
     return TG_OK;
 }
@@ -312,7 +353,7 @@ static enum tg_err compare_rdms(const struct tg_ctx *ctx, uint64_t measures,
                                 struct tg_svcca_pair *pair)
 {
     unsigned wants = (measures & VALUES ? TG_RDM_VALUES : 0U) |
-                     (measures >> TG_SVCCA_RSA_SPEARMAN & 1 ? TG_RDM_SPEARMAN : 0U) |
+                     (measures & SPEARMAN ? TG_RDM_SPEARMAN : 0U) |
                      (measures & KENDALL ? TG_RDM_KENDALL : 0U);
     struct tg_rdm_scores scores;
     if (!tg_rdm_is_defined(a) || !tg_rdm_is_defined(b))

@@ -57,6 +57,7 @@ struct tg_samples_scratch {
     double *apart;  /* distances of neighbours */
     struct tg_rank_work rank;
     struct tg_samples pair[2]; /* tables of the pair at work, where those of layers are not held */
+    struct tg_samples shuffled; /* the second of a pair, whole, with options->whole_tables */
     struct tg_samples_work work;
 };
 
@@ -94,7 +95,8 @@ TG_MUST_CHECK enum tg_err tg_samples_make(const struct tg_ctx *ctx,
 
 /*
  * The tables of a pair (a, b) while it is at work: those of the layers, or made anew in
- * scratch->pair as far as comparing needs it; with options->whole_tables all of them.
+ * scratch->pair as far as comparing needs it; with options->whole_tables all of them, and those
+ * of b whole, so that they can be compared in other orders.
  */
 TG_MUST_CHECK enum tg_err tg_samples_pair(const struct tg_ctx *ctx,
                                           const struct tg_samples_options *options,

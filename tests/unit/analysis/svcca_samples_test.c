@@ -558,15 +558,18 @@ START_TEST(chance_is_that_of_every_order)
     options.samples.neighbours = 2;
     struct tg_svcca_layer layers[] = {layer_of("x", x, n, 3), layer_of("y", y, n, 2)};
     struct run run;
-    struct tg_samples_work work;
-    struct tg_ctx ctx = {.arena = tg_arena_new(1 << 20), .lanes = 1};
+    struct tg_samples_scratch scratch;
+    struct tg_ctx ctx = {.arena = tg_arena_new(1 << 24), .lanes = 1};
     ck_assert_int_eq(open_run(&run, layers, 2, &options), TG_OK);
-    tg_samples_layout_work(ctx.arena, &options.samples, OF_SAMPLES, n, &work);
-    const struct tg_samples *a = &run.svcca.samples[0], *b = &run.svcca.samples[1];
+    const struct tg_samples *layer[] = {&run.svcca.samples[0], &run.svcca.samples[1]}, *at[2];
+    options.samples.whole_tables = true;
+    tg_samples_layout_scratch(ctx.arena, &options.samples, OF_SAMPLES, n, 3, true, &scratch);
+    ck_assert_int_eq(
+        tg_samples_pair(&ctx, &options.samples, OF_SAMPLES, true, &scratch, layer, at), TG_OK);
     do {
         struct tg_svcca_pair pair = {0};
         double scores[CHANCES];
-        ck_assert_int_eq(tg_samples_compare(&ctx, OF_SAMPLES, &work, a, b,
+        ck_assert_int_eq(tg_samples_compare(&ctx, OF_SAMPLES, &scratch.work, at[0], at[1],
                                             &(struct tg_samples_order){order, order}, &pair),
                          TG_OK);
         scores_of(&pair, scores);
@@ -578,7 +581,7 @@ START_TEST(chance_is_that_of_every_order)
     } while (next_order(order, n));
     ck_assert_double_eq(count, n == 4 ? 24 : n == 5 ? 120 : n == 6 ? 720 : 5040);
     struct tg_chance chances[CHANCES];
-    chances_of(n, a, b, chances);
+    chances_of(n, at[0], at[1], chances);
     for (int i = 0; i < CHANCES; i++) {
         double mean = sum[i] / count, sd = sqrt(square[i] / count - mean * mean);
         ck_assert_double_eq_tol(chances[i].mean, mean, 1e-13);
