@@ -117,21 +117,29 @@ enum tg_err tg_rank_make(const struct tg_ctx *ctx, struct tg_rank_work *work, do
     return TG_OK;
 }
 
-/* Two sorted runs into one; the numbers of the first that are larger than one of the second. */
+/*
+ * Two sorted runs into one; the numbers of the first that are larger than one of the second.
+ * Which run is next cannot be foreseen, so nothing branches on it.
+ */
 static enum tg_err merge(const struct tg_ctx *ctx, const double *x, int64_t nx, const double *y,
                          int64_t ny, double *out, int64_t *inversions)
 {
-    int64_t i = 0, j = 0;
-    for (int64_t k = 0; k < nx + ny; k++) {
-        if (k % STRETCH == STRETCH - 1)
+    int64_t i = 0, j = 0, larger = 0;
+    while (i < nx && j < ny) {
+        int64_t stop = least(i + j + STRETCH, nx + ny);
+        if (i + j > 0)
             TG_TRY(tg_ctx_poll(ctx));
-        if (i == nx || (j < ny && y[j] < x[i])) {
-            *inversions += nx - i;
-            out[k] = y[j++];
-        } else {
-            out[k] = x[i++];
+        while (i < nx && j < ny && i + j < stop) {
+            int64_t second = y[j] < x[i];
+            const double *next = second ? &y[j] : &x[i];
+            out[i + j] = *next;
+            larger += (nx - i) & -second;
+            j += second;
+            i += 1 - second;
         }
     }
+    memcpy(out + i + j, i < nx ? x + i : y + j, (size_t)(nx + ny - i - j) * sizeof(*out));
+    *inversions += larger;
     return TG_OK;
 }
 
