@@ -539,8 +539,8 @@ class KindMethods:
             Tables of samples by samples (of `cka_rbf` and the `rsa_` measures) are made once a
             layer and held while those of all layers together take no more than this; otherwise
             they are made anew for every pair, with the same result. With `permutations`, and
-            for ranks, there always is room for those of one pair; ranks also take sixteen bytes
-            a pair of samples twice while they are sorted.
+            for ranks, there is room for those of one pair beside this, and with `permutations`
+            for one n x n more; while ranks are sorted each pair of samples takes 32 bytes.
         pairs : one of all, same_layer, final, across_models
             Which pairs to compare: all; same_layer: entries of one name (over steps and
             models); final: each with the last step of the same name and model; across_models:
