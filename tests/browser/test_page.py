@@ -163,7 +163,8 @@ def test_files_are_dropped_and_their_arrays_compared(page: Page) -> None:
     page.get_by_role("link", name="Data", exact=True).click()
     drop(page, ".drop", "broken.npy", b"no npy at all")
     expect(page.get_by_role("alert")).to_contain_text("broken.npy")
-    expect(page.get_by_role("row").filter(has_text="a: float64 200 x 5")).to_be_visible()
+    drop(page, ".drop", "one.npz", npz(one=rng.normal(size=(11, 13))))
+    expect(page.get_by_role("row").filter(has_text="one: float64 11 x 13")).to_be_visible()
 
 
 def test_two_jobs_stand_side_by_side(page: Page, daemon: Daemon) -> None:

@@ -46,6 +46,9 @@ def test_a_broken_upload_goes_on_where_it_stopped(wire: Wire) -> None:
     while "under way" in refused.text and time.monotonic() < end:
         time.sleep(0.05)  # the daemon has yet to let go of the broken one
         refused = go_on(offset + 1)
+    offset = offset_of(wire, sha)  # all that it had received is there now
+    assert 0 < offset <= len(data) // 2
+    refused = go_on(offset + 1)
     assert refused.status == 409 and "cannot go on" in refused.text, refused.text
     assert go_on(offset).status == 201
     assert wire.request("GET", f"/v1/data/{sha}").body == data
