@@ -161,6 +161,7 @@ def test_files_are_dropped_and_their_arrays_compared(page: Page) -> None:
     page.get_by_role("link", name="New job from this one").click()
     expect(page.get_by_label("name of entry 2 of layers")).to_have_value("second")
     page.get_by_role("link", name="Data", exact=True).click()
+    expect(page.get_by_role("columnheader", name="SHA-256")).to_be_visible()
     drop(page, ".drop", "broken.npy", b"no npy at all")
     expect(page.get_by_role("alert")).to_contain_text("broken.npy")
     drop(page, ".drop", "one.npz", npz(one=rng.normal(size=(11, 13))))
