@@ -1,6 +1,6 @@
 // Stored files: what is there, and a place to drop more.
 import { ask, get, save, upload } from "./api.js";
-import { bytes, h, time } from "./dom.js";
+import { bytes, h, head, time } from "./dom.js";
 
 const PAGE = 50;
 const TYPES = ".npy,.npz,.safetensors,.csv";
@@ -74,7 +74,7 @@ export async function showData(view) {
   view.append(h("h2", {}, "Data"),
     dropZone("Drop npy, npz, safetensors or csv files here, or choose them:", (stored) => body.prepend(rowOf(stored))),
     h("div", { className: "scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["SHA-256", "Format", "Size", "Arrays", "Stored", "Where", "Remove"].map((c) => h("th", { scope: "col" }, c)))),
+      head(["SHA-256", "Format", "Size", "Arrays", "Stored", "Where", "Remove"]),
       body)), more);
   await load(`/v1/data?limit=${PAGE}`);
 }

@@ -42,6 +42,11 @@ export function time(when) {
   return h("time", { dateTime: when, title: when }, new Date(when).toLocaleString());
 }
 
+/** The head of a table: texts or elements. */
+export function head(columns, classes = []) {
+  return h("thead", {}, h("tr", {}, columns.map((column, i) => h("th", { scope: "col", className: classes[i] }, column))));
+}
+
 /** A table of objects. `show` may give a cell another face: (row, column) -> node or undefined. */
 export function table(caption, columns, rows, show = () => undefined) {
   const isNumber = (column) => rows.some((row) => typeof row[column] === "number");
@@ -49,7 +54,7 @@ export function table(caption, columns, rows, show = () => undefined) {
   return h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": caption },
     h("table", {},
       h("caption", {}, caption),
-      h("thead", {}, h("tr", {}, columns.map((column, i) => h("th", { scope: "col", className: align[i] }, column)))),
+      head(columns, align),
       h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((column, i) =>
         h("td", { className: align[i] }, show(row, column) ?? number(row[column]))))))));
 }

@@ -1,6 +1,6 @@
 // The list of jobs: filtered, paged, live.
 import { ask, get, loadAndListen } from "./api.js";
-import { between, h, seconds, time } from "./dom.js";
+import { between, h, head, seconds, time } from "./dom.js";
 
 const STATES = ["queued", "running", "cancelling", "succeeded", "failed", "cancelled", "expired"];
 export const LIVE = new Set(["queued", "running", "cancelling"]);
@@ -130,12 +130,10 @@ class List {
       choice("state", "State", STATES),
       h("label", {}, "Name ", h("input", { name: "name", type: "search", oninput: reload })),
       this.compare);
-    const columns = [["", "Choose"], "Job", "Kind", "State", "Progress or time taken", "Created", ["", "Actions"]];
+    const hidden = (text) => h("span", { className: "hidden" }, text);
     view.append(h("h2", {}, "Jobs"), this.filters,
       h("div", { className: "scroll" }, h("table", { className: "jobs" },
-        h("thead", {}, h("tr", {}, columns.map((column) => (Array.isArray(column)
-          ? h("th", { scope: "col" }, h("span", { className: "hidden" }, column[1]))
-          : h("th", { scope: "col" }, column))))),
+        head([hidden("Choose"), "Job", "Kind", "State", "Progress or time taken", "Created", hidden("Actions")]),
         this.body)),
       this.none, this.more);
   }

@@ -1,5 +1,5 @@
 // A new job: a form made of the kind's schema beside the request that it writes.
-import { ask, get, post, Problem } from "./api.js";
+import { get, post, Problem } from "./api.js";
 import { asCurl, asPython } from "./code.js";
 import { bytes, copyButton, h, seconds } from "./dom.js";
 import { dropZone, membersOf } from "./data.js";
@@ -57,7 +57,6 @@ class Form {
   constructor(view, kind, job) {
     this.kind = kind;
     this.job = job;
-    this.known = new Map(); // what is known of stored files, by digest
     this.fields = h("div");
     this.answer = h("div", { "aria-live": "polite" });
     this.text = h("textarea", { id: "request", rows: 24, spellcheck: false, onchange: () => this.read() });
@@ -140,7 +139,6 @@ class Form {
       dropZone("Drop files here, or choose them:", (stored, file) => {
         const entries = entriesOf(stored, file, input);
         if (!entries.length) throw new Error("It holds no array of numbers.");
-        this.known.set(stored.sha256, stored);
         put(input.list && !isNumbers ? [...list, ...entries] : entries);
       }),
       this.storedChoice(input, (entries) => put(input.list && !isNumbers ? [...list, ...entries] : entries)));
@@ -148,6 +146,7 @@ class Form {
 
   /** What is stored already, to choose from. */
   storedChoice(input, add) {
+    const known = new Map(); // by digest
     const select = h("select", { "aria-label": `Stored file for ${input.name}`, onfocus: async () => {
       if (select.options.length > 1) return;
       const { data } = await get("/v1/data?limit=200");
@@ -155,10 +154,10 @@ class Form {
         const members = membersOf(stored);
         select.append(h("option", { value: stored.sha256 }, `${stored.sha256.slice(0, 12)} ${bytes(stored.bytes)} ${members[0] ?? ""}`
           + (members.length > 1 ? ` and ${members.length - 1} more` : "")));
-        this.known.set(stored.sha256, stored);
+        known.set(stored.sha256, stored);
       }
     }, onchange: () => {
-      const stored = this.known.get(select.value);
+      const stored = known.get(select.value);
       if (stored) add(entriesOf(stored, { name: stored.sha256.slice(0, 8) }, input));
     } }, h("option", { value: "" }, "or a stored file"));
     return select;
@@ -227,7 +226,7 @@ function idempotencyKey() {
 
 /** What a finished job was asked, less its defaults. */
 async function requestOf(id, kind) {
-  const { provenance } = await (await ask(`/v1/jobs/${id}/result`)).json();
+  const { provenance } = await get(`/v1/jobs/${id}/result`);
   const { params, inputs } = provenance.job;
   const properties = kind.params.properties;
   const given = Object.entries(params).filter(([name, value]) =>
