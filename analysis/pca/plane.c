@@ -3,7 +3,6 @@
 #include "pca/plane.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "stats/stats.h"
 
@@ -43,12 +42,6 @@ static double squared_in_plane(const struct tg_pca *pca, int64_t i)
     return sum;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /*
  * An error e of the eigenvalues' sum moves scores by some e sqrt(sum); shorter steps have no
  * direction there.
@@ -74,7 +67,7 @@ static void describe(const struct tg_pca *pca, int64_t r, double *sorted,
     *run = (struct tg_plane_run){n, NAN, NAN, NAN, NAN};
     if (!n)
         return;
-    qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
+    tg_sort(sorted, (size_t)n);
     run->hides_more = (double)more / (double)n;
     run->hidden = fmax(1 - shown / all, 0);
     run->steps_off = tg_quantile(sorted, (size_t)n, 0.5);

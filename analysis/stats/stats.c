@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 enum { BLOCK = 512, MAX_TERMS = 100000 };
 
@@ -55,6 +56,17 @@ double tg_moments_variance(const struct tg_moments *moments)
 double tg_moments_sem(const struct tg_moments *moments)
 {
     return sqrt(tg_moments_variance(moments) / (double)moments->count);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void tg_sort(double *x, size_t n)
+{
+    qsort(x, n, sizeof(*x), ascending);
 }
 
 double tg_quantile(const double *sorted, size_t n, double p)

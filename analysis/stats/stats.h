@@ -28,6 +28,9 @@ double tg_moments_variance(const struct tg_moments *moments);
 /* Standard error of the mean, sqrt(variance / count); NaN for fewer than two numbers. */
 double tg_moments_sem(const struct tg_moments *moments);
 
+/* Puts n numbers, none of them NaN, into ascending order. */
+void tg_sort(double *x, size_t n);
+
 /*
  * The p-quantile of n >= 1 numbers in ascending order: at place p (n + 1) of them, between
  * neighbours in proportion, so that a new draw is below it with chance p (where the numbers

@@ -3,7 +3,6 @@
 #include "svcca/interval.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "stats/stats.h"
@@ -37,12 +36,6 @@ static void by_block(const struct tg_resample *resample, double t, double value,
         .p_zero = se > 0 ? tg_t_two_sided(corrected / se, (double)(blocks - 1)) : NAN};
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void by_halves(const struct tg_resample *resample, double level, double t, double value,
                       const double *half, double *sorted, struct tg_interval *interval)
 {
@@ -56,7 +49,7 @@ static void by_halves(const struct tg_resample *resample, double level, double t
         above += sorted[i] >= 2 * value;
         below += sorted[i] <= 2 * value;
     }
-    qsort(sorted, count, sizeof(*sorted), ascending);
+    tg_sort(sorted, count);
     double se = sqrt(tg_moments_variance(&moments));
     double least = (double)(above < below ? above : below);
     *interval = (struct tg_interval){

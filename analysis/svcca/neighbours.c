@@ -57,6 +57,38 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Whether `other` is a neighbour of sample `row`. */
+static bool is_neighbour(const struct tg_neighbours *neighbours, int64_t row, int64_t other)
+{
+    const int64_t *of = neighbours->of + row * neighbours->k;
+    int64_t low = 0, high = neighbours->k;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (of[middle] < other)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < neighbours->k && of[low] == other;
+}
+
+static struct tg_table_sums sums_of(const struct tg_neighbours *neighbours)
+{
+    int64_t n = neighbours->n, k = neighbours->k;
+    struct tg_table_sums sums = {.total = (double)n * (double)k,
+                                 .same = (double)n * (double)k,
+                                 .tail = (double)n * (double)k * (double)(k - 1)};
+    for (int64_t i = 0; i < n; i++) {
+        double popular = (double)neighbours->popular[i];
+        sums.head += popular * (popular - 1);
+        sums.through += popular * (double)k;
+        for (int64_t j = 0; j < k; j++)
+            sums.reversed += is_neighbour(neighbours, neighbours->of[i * k + j], i);
+    }
+    sums.through -= sums.reversed;
+    return sums;
+}
+
 enum tg_err tg_neighbours_make(const struct tg_ctx *ctx, const struct tg_distance *distance,
                                double *apart, double *buffer, struct tg_neighbours *neighbours)
 {
@@ -80,22 +112,8 @@ enum tg_err tg_neighbours_make(const struct tg_ctx *ctx, const struct tg_distanc
         for (int64_t j = 0; j < k; j++)
             neighbours->popular[of[j]]++;
     }
+    neighbours->sums = sums_of(neighbours);
     return TG_OK;
-}
-
-/* Whether `other` is a neighbour of sample `row`. */
-static bool is_neighbour(const struct tg_neighbours *neighbours, int64_t row, int64_t other)
-{
-    const int64_t *of = neighbours->of + row * neighbours->k;
-    int64_t low = 0, high = neighbours->k;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (of[middle] < other)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < neighbours->k && of[low] == other;
 }
 
 enum tg_err tg_neighbours_compare(const struct tg_ctx *ctx, const struct tg_neighbours *a,
@@ -115,29 +133,10 @@ enum tg_err tg_neighbours_compare(const struct tg_ctx *ctx, const struct tg_neig
     return TG_OK;
 }
 
-/* Of the table that is 1 where column j is a neighbour of row i. */
-static struct tg_table_sums sums_of(const struct tg_neighbours *neighbours)
-{
-    int64_t n = neighbours->n, k = neighbours->k;
-    struct tg_table_sums sums = {.total = (double)n * (double)k,
-                                 .same = (double)n * (double)k,
-                                 .tail = (double)n * (double)k * (double)(k - 1)};
-    for (int64_t i = 0; i < n; i++) {
-        double popular = (double)neighbours->popular[i];
-        sums.head += popular * (popular - 1);
-        sums.through += popular * (double)k;
-        for (int64_t j = 0; j < k; j++)
-            sums.reversed += is_neighbour(neighbours, neighbours->of[i * k + j], i);
-    }
-    sums.through -= sums.reversed;
-    return sums;
-}
-
 struct tg_chance tg_neighbours_chance(const struct tg_neighbours *a,
                                       const struct tg_neighbours *b)
 {
-    struct tg_table_sums sa = sums_of(a), sb = sums_of(b);
-    struct tg_chance chance = tg_table_chance(a->n, &sa, &sb);
+    struct tg_chance chance = tg_table_chance(a->n, &a->sums, &b->sums);
     double count = (double)a->n * (double)a->k;
     return (struct tg_chance){chance.mean / count, chance.sd / count, NAN};
 }

@@ -14,6 +14,7 @@ struct tg_neighbours {
     int64_t n, k;           /* 1 <= k < n */
     int64_t *of;            /* n x k: those of each sample, ascending */
     int64_t *popular;       /* n: how often each is one */
+    struct tg_table_sums sums; /* of the table that is 1 where j is a neighbour of i */
     int64_t without, first; /* rows that have no distance, and the first: not defined then */
 };
 

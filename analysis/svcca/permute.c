@@ -3,7 +3,6 @@
 #include "svcca/permute.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/rng.h"
@@ -209,12 +208,6 @@ static enum tg_err permute_once(void *arg, const struct tg_ctx *ctx, int64_t t, 
     return TG_OK;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Mean and standard deviation; NaN for fewer than two numbers. */
 static void moments_of(const double *x, int64_t n, double *mean, double *sd)
 {
@@ -248,7 +241,7 @@ static struct tg_permuted summarise(double *x, int64_t count, double *highest)
     for (int64_t t = 0; t < count; t++)
         reached += x[t] >= least;
     permuted.p = (double)reached / (double)(count + 1);
-    qsort(x, (size_t)count, sizeof(*x), ascending);
+    tg_sort(x, (size_t)count);
     permuted.median = tg_quantile(x, (size_t)count, 0.5);
     permuted.q95 = tg_quantile(x, (size_t)count, 0.95);
     permuted.q99 = tg_quantile(x, (size_t)count, 0.99);

@@ -394,11 +394,16 @@ static void warn_of_left_out(const struct pca_work *work, struct tg_result *resu
                        text);
 }
 
+bool pca_has_steps(const struct pca_work *work)
+{
+    return work->file && work->file[0]->step >= 0;
+}
+
 static enum tg_err prepare(struct pca_work *work, size_t place, struct tg_arena *arena,
                            struct tg_cost *cost)
 {
     (void)cost;
-    if (work->file && work->file[0]->step >= 0)
+    if (pca_has_steps(work))
         work->state[place] =
             tg_arena_alloc(arena, (size_t)work->cost.points, sizeof(double));
     return TG_OK;

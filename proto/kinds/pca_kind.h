@@ -92,6 +92,9 @@ extern const struct pca_part pca_checkpoints_part;
 void pca_extend_prefix(const char *before, const struct tg_bound *bound,
                        char prefix[TG_SHA256_HEX]);
 
+/* Whether the points are files that give their training step. */
+bool pca_has_steps(const struct pca_work *work);
+
 /* The first of the points that are of the same model as point i. */
 size_t pca_first_of_model(const struct tg_job_input *points, size_t i);
 

@@ -74,7 +74,7 @@ static json_t *minimum_row(const struct pca_work *work, int64_t r)
     if (pca->nruns > 1)
         tg_json_set(&row, "model", json_string(pca_run_name(work, r)));
     tg_json_set(&row, "point", known ? json_integer(i) : json_null());
-    if (work->file && work->file[0]->step >= 0)
+    if (pca_has_steps(work))
         tg_json_set(&row, "step",
                     known ? json_integer(work->file[pca->point[i]]->step) : json_null());
     tg_json_set(&row, "loss", pca_real_or_null(known ? work->loss[i] : NAN));

@@ -64,7 +64,7 @@ struct panel {
 static void fill_places(const struct pca_work *work, double *x)
 {
     const struct tg_pca *pca = &work->pca;
-    bool steps = work->file && work->file[0]->step >= 0;
+    bool steps = pca_has_steps(work);
     for (int64_t r = 0; r < pca->nruns; r++)
         for (int64_t i = pca->run[r]; i < pca->run[r + 1]; i++)
             x[i] = steps ? (double)work->file[pca->point[i]]->step : (double)(i - pca->run[r]);
@@ -105,7 +105,7 @@ static enum tg_err put_panels(const struct pca_work *work, const struct tg_plane
         }
         name[n++] = panels[i].name;
     }
-    const char *xtitle = work->file && work->file[0]->step >= 0 ? "step" : "point";
+    const char *xtitle = pca_has_steps(work) ? "step" : "point";
     if (whole)
         tg_result_figure(result, "panels", title,
                          tg_figure_panels(title, xtitle, name, n, series, runs));

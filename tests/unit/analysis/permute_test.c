@@ -7,6 +7,7 @@
 
 #include "core/rng.h"
 #include "lanes.h"
+#include "orders.h"
 #include "svcca/influence.h"
 #include "svcca/null.h"
 #include "../suite.h"
@@ -85,34 +86,14 @@ static struct tg_svcca_layer layer_of(const double *x, int64_t n, int64_t d)
     return layer;
 }
 
-/* The next order of 0 .. n-1 in the alphabet of orders; false after the last. */
-static bool next_order(int *order, int n)
-{
-    int i = n - 2, j = n - 1;
-    while (i >= 0 && order[i] > order[i + 1])
-        i--;
-    if (i < 0)
-        return false;
-    while (order[j] < order[i])
-        j--;
-    int swap = order[i];
-    order[i] = order[j];
-    order[j] = swap;
-    for (int a = i + 1, b = n - 1; a < b; a++, b--) {
-        swap = order[a];
-        order[a] = order[b];
-        order[b] = swap;
-    }
-    return true;
-}
-
 /* Every score of every order of the samples of y: sums, and how many reach the first. */
 START_TEST(sampled_orders_are_spread_like_all_of_them)
 {
     enum { N = 6, DA = 2, DB = 3, ORDERS = 720 };
     double x[N * DA], y[N * DB], moved[N * DB];
     double first[TG_SCORES], sum[TG_SCORES] = {0}, square[TG_SCORES] = {0};
-    int order[N] = {0, 1, 2, 3, 4, 5}, reached[TG_SCORES] = {0}, orders = 0;
+    int64_t order[N] = {0, 1, 2, 3, 4, 5};
+    int reached[TG_SCORES] = {0}, orders = 0;
     tg_rng_normal(3, 0, 0, N * DA, x);
     tg_rng_normal(3, 1, 0, N * DB, y);
     for (int i = 0; i < N; i++)

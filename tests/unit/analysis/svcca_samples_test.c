@@ -6,6 +6,7 @@
 
 #include "core/rng.h"
 #include "lanes.h"
+#include "orders.h"
 #include "svcca_run.h"
 
 Suite *svcca_samples_suite(void);
@@ -518,29 +519,6 @@ static void chances_of(int64_t n, const struct tg_samples *a, const struct tg_sa
         tg_cka_debiased_chance(n, &none, &none),
         tg_batches_chance(&a->batches, &b->batches)};
     memcpy(chances, all, sizeof(all));
-}
-
-static void swap(int64_t *a, int64_t *b)
-{
-    int64_t kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-/* The next order in the alphabet of orders; false after the last. */
-static bool next_order(int64_t *order, int64_t n)
-{
-    int64_t i = n - 2, j = n - 1;
-    while (i >= 0 && order[i] > order[i + 1])
-        i--;
-    if (i < 0)
-        return false;
-    while (order[j] < order[i])
-        j--;
-    swap(&order[i], &order[j]);
-    for (j = n - 1, i++; i < j; i++, j--)
-        swap(&order[i], &order[j]);
-    return true;
 }
 
 /* Mean and sd over all n! orders are those in closed form. */
